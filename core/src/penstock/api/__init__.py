@@ -1,0 +1,89 @@
+"""The contract: all that a plugin may import of core.
+
+``from penstock.api import Source, Transform, Sink, hookimpl, …``: every public name is here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from penstock.api.component import Component, Context, Sink, Source, Transform
+from penstock.api.delivery import Outcome, Outlet, Receipt, Report
+from penstock.api.errors import (
+    ConfigError,
+    PenstockError,
+    PluginError,
+    RejectedError,
+    RetryableError,
+)
+from penstock.api.event import (
+    EMPTY,
+    EVENT_OVERHEAD_BYTES,
+    Batch,
+    Counter,
+    Event,
+    Gap,
+    Gauge,
+    GaugeValue,
+    Log,
+    Resource,
+    Timer,
+    TitledEvent,
+    Value,
+    event_id,
+    heap_size,
+)
+from penstock.api.setting import Secret, Setting
+from penstock.api.settings import BatchSettings, BufferSettings, TlsSettings
+from penstock.api.tally import Hold
+
+if TYPE_CHECKING:
+    from penstock.api.hooks import hookimpl
+
+__all__ = [
+    "EMPTY",
+    "EVENT_OVERHEAD_BYTES",
+    "Batch",
+    "BatchSettings",
+    "BufferSettings",
+    "Component",
+    "ConfigError",
+    "Context",
+    "Counter",
+    "Event",
+    "Gap",
+    "Gauge",
+    "GaugeValue",
+    "Hold",
+    "Log",
+    "Outcome",
+    "Outlet",
+    "PenstockError",
+    "PluginError",
+    "Receipt",
+    "RejectedError",
+    "Report",
+    "Resource",
+    "RetryableError",
+    "Secret",
+    "Setting",
+    "Sink",
+    "Source",
+    "Timer",
+    "TitledEvent",
+    "TlsSettings",
+    "Transform",
+    "Value",
+    "event_id",
+    "heap_size",
+    "hookimpl",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Importing pluggy here would make the kernel pay for it; only plugins' modules need the marker.
+    if name == "hookimpl":
+        from penstock.api.hooks import hookimpl
+
+        return hookimpl
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

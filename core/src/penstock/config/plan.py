@@ -1,0 +1,91 @@
+"""What a configuration amounts to once it is checked: plain data that the runtime wires up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from penstock.api.component import Component, Sink, Source, Transform
+from penstock.api.settings import (
+    BatchSettings,
+    BufferSettings,
+    DeadLetterSettings,
+    RetrySettings,
+    TlsSettings,
+)
+
+
+class PenstockSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ``[penstock]`` table."""
+
+    state_dir: Annotated[
+        str | None, Meta(description='Folder of what outlives the process; "" keeps nothing.')
+    ] = None
+    drain_timeout_s: Annotated[
+        float, Meta(gt=0, description="Time to deliver what is under way when stopping.")
+    ] = 8.0
+    max_disk_bytes: Annotated[int, Meta(ge=0, description="Over all buffers and dead letters.")] = (
+        4_294_967_296
+    )
+    orphans: Annotated[
+        Literal["refuse", "dead_letter"], Meta(description="What to do with a lost sink's spool.")
+    ] = "refuse"
+    extensions: Annotated[
+        tuple[str, ...], Meta(description="Plugins that add commands or observe.")
+    ] = ()
+
+
+class SourcePlan(Struct, frozen=True, kw_only=True):
+    """A source that some pipeline uses."""
+
+    table: str
+    component: type[Source]
+    config: Component.Config
+    tls: TlsSettings = TlsSettings()
+
+
+class TransformPlan(Struct, frozen=True, kw_only=True):
+    """A transform that some pipeline uses; each pipeline has an instance of its own."""
+
+    table: str
+    component: type[Transform]
+    config: Component.Config
+
+
+class SinkPlan(Struct, frozen=True, kw_only=True):
+    """A sink that some pipeline uses, with the settings that core carries out for it."""
+
+    table: str
+    component: type[Sink]
+    config: Component.Config
+    tls: TlsSettings = TlsSettings()
+    batch: BatchSettings = BatchSettings()
+    buffer: BufferSettings = BufferSettings()
+    retry: RetrySettings = RetrySettings()
+    dead_letter: DeadLetterSettings = DeadLetterSettings()
+
+
+class PipelinePlan(Struct, frozen=True, kw_only=True):
+    """A pipeline: names of sources, of transforms in order, and of sinks."""
+
+    name: str
+    sources: tuple[str, ...]
+    transforms: tuple[str, ...] = ()
+    sinks: tuple[str, ...] = ()
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """The whole: components by name (without their kind), pipelines by name.
+
+    ``broken`` maps the table of a component whose plugin does not load to the reason. Pipelines
+    still name it; it has no entry among the components.
+    """
+
+    settings: PenstockSettings = PenstockSettings()
+    sources: Mapping[str, SourcePlan] = {}
+    transforms: Mapping[str, TransformPlan] = {}
+    sinks: Mapping[str, SinkPlan] = {}
+    pipelines: Mapping[str, PipelinePlan] = {}
+    broken: Mapping[str, str] = {}

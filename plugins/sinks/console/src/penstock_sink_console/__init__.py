@@ -1,0 +1,1 @@
+"""Penstock sink: the console."""

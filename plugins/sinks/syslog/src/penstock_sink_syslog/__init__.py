@@ -1,0 +1,1 @@
+"""Penstock sink: syslog over UDP, TCP, TLS and unix sockets."""

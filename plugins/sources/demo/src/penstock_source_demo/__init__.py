@@ -1,0 +1,1 @@
+"""Penstock source: made-up containers for a first run and for benchmarks."""

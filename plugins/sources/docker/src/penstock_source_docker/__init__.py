@@ -1,0 +1,1 @@
+"""Penstock source: the output of every container, from a Docker socket."""

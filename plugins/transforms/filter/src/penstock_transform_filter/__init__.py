@@ -1,0 +1,1 @@
+"""Penstock transform: keeps and drops events by rule."""

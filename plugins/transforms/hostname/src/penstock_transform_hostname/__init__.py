@@ -1,0 +1,1 @@
+"""Penstock transform: fills in the name of the host."""

@@ -1,0 +1,1 @@
+"""Penstock transform: adds and removes tags."""

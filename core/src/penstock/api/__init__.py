@@ -33,16 +33,23 @@ from penstock.api.event import (
     event_id,
     heap_size,
 )
+from penstock.api.fields import EVENT_FIELDS, SEVERITIES, rfc3339, severity_text
+from penstock.api.pattern import Pattern, Patterns, image_matches
+from penstock.api.record import encode_event, encode_events
+from penstock.api.rules import Rules
 from penstock.api.setting import Secret, Setting
 from penstock.api.settings import BatchSettings, BufferSettings, TlsSettings
 from penstock.api.tally import Hold
+from penstock.api.template import Template
 
 if TYPE_CHECKING:
     from penstock.api.hooks import hookimpl
 
 __all__ = [
     "EMPTY",
+    "EVENT_FIELDS",
     "EVENT_OVERHEAD_BYTES",
+    "SEVERITIES",
     "Batch",
     "BatchSettings",
     "BufferSettings",
@@ -58,6 +65,8 @@ __all__ = [
     "Log",
     "Outcome",
     "Outlet",
+    "Pattern",
+    "Patterns",
     "PenstockError",
     "PluginError",
     "Receipt",
@@ -65,18 +74,25 @@ __all__ = [
     "Report",
     "Resource",
     "RetryableError",
+    "Rules",
     "Secret",
     "Setting",
     "Sink",
     "Source",
+    "Template",
     "Timer",
     "TitledEvent",
     "TlsSettings",
     "Transform",
     "Value",
+    "encode_event",
+    "encode_events",
     "event_id",
     "heap_size",
     "hookimpl",
+    "image_matches",
+    "rfc3339",
+    "severity_text",
 ]
 
 

@@ -23,6 +23,12 @@ class Context(Struct, frozen=True, kw_only=True):
     """Penstock's own log, with the table as its name."""
     tls: TlsSettings = TlsSettings()
     """The ``tls`` sub-table, for components that set ``uses_tls``."""
+    open_bytes: int = 16_777_216
+    """Heap bytes (``Batch.size``) that a sink's open writes may hold together.
+
+    Core starts no write beyond it. A sink whose writes return only after later ones has to let
+    the oldest return before that much is open, or it would wait for itself.
+    """
 
 
 class Component:
@@ -104,13 +110,18 @@ class Transform(Component):
         return self.tally.hold(batch, events)
 
     def emit(
-        self, like: Batch | Hold, events: Sequence[Event], *spent: Hold, merged: int = 0
+        self,
+        like: Batch | Hold,
+        events: Sequence[Event],
+        *spent: Hold,
+        merged: int = 0,
+        created: int = 0,
     ) -> Batch:
         """Make a batch of new events that stands for ``like`` and for the holds it spends.
 
-        ``merged`` counts the events that went into others.
+        ``merged`` counts the events that went into others, ``created`` those from nowhere.
         """
-        return self.tally.emit(like, events, *spent, merged=merged)
+        return self.tally.emit(like, events, *spent, merged=merged, created=created)
 
 
 class Sink(Component):
@@ -126,7 +137,8 @@ class Sink(Component):
     """What must keep its order: everything, each resource's events, or nothing.
 
     ``stream``: writes may overlap but start in order; after one fails, those behind it that fail
-    too are sent again from the first. ``resource``: one write at a time holds a resource.
+    too are sent again from the first. When its connection breaks, the sink fails all open writes
+    and takes none before they have returned. ``resource``: one write at a time holds a resource.
     """
     in_flight: int = 1
     """How many ``write`` calls core keeps open; they always start in order."""
@@ -152,7 +164,10 @@ class Sink(Component):
         raise TypeError(f"{type(self).__name__} has no write()")
 
     async def drain(self) -> None:
-        """Called when no further write will start: have those that are open return soon."""
+        """Have the open writes return soon: none starts before they have.
+
+        Called at a stop, and before a ``stream`` goes back to a write that failed.
+        """
 
     async def close(self) -> None:
         """Let go of everything; nothing is sent afterwards. Safe without ``open``, and twice."""

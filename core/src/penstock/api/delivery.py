@@ -38,7 +38,7 @@ class Report(Struct, frozen=True):
 class Receipt(Protocol):
     """A batch's receipt: settled once every sink has settled all of it.
 
-    ``retain`` and ``release`` are for core alone; ``lane`` is ``(source table, lane)``.
+    ``retain``, ``release`` and ``abandon`` are core's; ``lane`` is ``(source table, lane)``.
     """
 
     @property
@@ -47,6 +47,8 @@ class Receipt(Protocol):
     def retain(self) -> None: ...
 
     def release(self) -> None: ...
+
+    def abandon(self) -> None: ...
 
     async def settled(self) -> None:
         """Return when every sink has settled the batch."""

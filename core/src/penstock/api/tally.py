@@ -27,24 +27,55 @@ class Hold:
 
 
 class Tally:
-    """The books of one transform instance; core reads and clears them after each call."""
+    """The books of one transform instance, per origin; core reads and clears them after each call.
 
-    __slots__ = ("created", "filtered", "held", "holds", "merged", "spent")
+    ``held`` is the change since they were cleared, ``fresh`` the holds made and ``spent`` those
+    spent since then; ``holds`` are all that are held now.
+    """
+
+    __slots__ = ("filtered", "fresh", "held", "holds", "made", "merged", "spent")
 
     def __init__(self) -> None:
-        self.filtered: dict[str, int] = {}
-        self.merged = 0
-        self.created = 0
-        self.held = 0
+        self.filtered: dict[tuple[str, str], int] = {}
+        self.merged: dict[str, int] = {}
+        self.made: dict[str, int] = {}
+        self.held: dict[str, int] = {}
         self.holds: dict[Hold, None] = {}
         self.spent: list[Hold] = []
+        self.fresh: set[Hold] = set()
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was counted since the last ``clear``."""
+        return not (self.filtered or self.fresh or self.spent or self.merged or self.made)
+
+    @property
+    def created(self) -> int:
+        """Events that came from nowhere."""
+        return sum(self.made.values())
+
+    @property
+    def unexplained(self) -> int:
+        """Events that went somewhere else than out: filtered, merged, or held for later."""
+        counts = (self.filtered, self.merged, self.held)
+        return sum(sum(count.values()) for count in counts)
+
+    def clear(self) -> None:
+        """Begin the next call's account; what is held stays held."""
+        self.filtered.clear()
+        self.merged.clear()
+        self.made.clear()
+        self.held.clear()
+        self.fresh.clear()
+        self.spent = []
 
     def keep(self, batch: Batch, events: Sequence[Event], rule: str) -> Batch:
         """Count what is left out under its rule and return the batch with the rest."""
         left_out = len(batch.events) - len(events)
         if not left_out:
             return batch
-        self.filtered[rule] = self.filtered.get(rule, 0) + left_out
+        key = (batch.resource.origin, rule)
+        self.filtered[key] = self.filtered.get(key, 0) + left_out
         return replace(batch, events=events, size=heap_size(events))
 
     def hold(self, batch: Batch, events: Sequence[Event]) -> Hold:
@@ -53,18 +84,30 @@ class Tally:
         for receipt in batch.trail:
             receipt.retain()
         self.holds[hold] = None
-        self.held += len(events)
+        self.fresh.add(hold)
+        _add(self.held, batch.resource.origin, len(events))
         return hold
 
     def emit(
-        self, like: Batch | Hold, events: Sequence[Event], *spent: Hold, merged: int = 0
+        self,
+        like: Batch | Hold,
+        events: Sequence[Event],
+        *spent: Hold,
+        merged: int = 0,
+        created: int = 0,
     ) -> Batch:
         """Make a batch whose trail is that of ``like`` and of all holds that it spends."""
         trail = dict.fromkeys(like.trail)
         for hold in spent:
             trail.update(dict.fromkeys(hold.trail))
             del self.holds[hold]
-            self.held -= len(hold.events)
+            _add(self.held, hold.resource.origin, -len(hold.events))
             self.spent.append(hold)
-        self.merged += merged
+        _add(self.merged, like.resource.origin, merged)
+        _add(self.made, like.resource.origin, created)
         return Batch(like.resource, events, heap_size(events), tuple(trail))
+
+
+def _add(counts: dict[str, int], origin: str, number: int) -> None:
+    if number:
+        counts[origin] = counts.get(origin, 0) + number

@@ -1,1 +1,1 @@
-"""delivery."""
+"""Delivery's books: receipts, positions, the ledger, backoff and dead letters."""

@@ -1,0 +1,74 @@
+"""A deadline that can be set late, and drawn nearer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+LAST_WORDS_S = 0.25
+"""How long cancelled tasks get to end."""
+
+OPEN_TIMEOUT_S = 15.0
+"""How long a component's ``open`` and ``close`` may take before they count as failed."""
+
+
+class Deadline:
+    """None at first; ``after`` sets it, a second call can only draw it nearer."""
+
+    def __init__(self) -> None:
+        self._passed = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def after(self, seconds: float) -> None:
+        """Let it pass in this many seconds."""
+        loop = asyncio.get_running_loop()
+        if self._timer and self._timer.when() <= loop.time() + seconds:
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._timer = loop.call_later(seconds, self._passed.set)
+
+    async def bound(
+        self,
+        tasks: Iterable[asyncio.Task[Any]],
+        *,
+        at_most_s: float | None = None,
+        grace_s: float = 0.0,
+    ) -> None:
+        """Wait for tasks until the deadline, or that long, then cancel those that are left.
+
+        ``grace_s`` is what they get beyond that: more than nothing if they have only just begun.
+        """
+        pending = _unfinished(tasks)
+        if not pending:
+            return
+        passed = asyncio.create_task(self._passed.wait())
+        together = asyncio.create_task(_all_done(pending))
+        try:
+            await asyncio.wait(
+                (passed, together), timeout=at_most_s, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            passed.cancel()
+            together.cancel()
+        if grace_s and (pending := _unfinished(pending)):
+            await asyncio.wait(pending, timeout=grace_s)
+        await end(pending)
+
+
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait for them, but not for ever: some ignore it."""
+    pending = _unfinished(tasks)
+    for task in pending:
+        task.cancel()
+    if pending:
+        await asyncio.wait(pending, timeout=LAST_WORDS_S)
+
+
+def _unfinished(tasks: Iterable[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
+    return [task for task in tasks if not task.done()]
+
+
+async def _all_done(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    await asyncio.wait(tuple(tasks))

@@ -1,0 +1,127 @@
+"""The engine's face to one source: where its batches enter the bus."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+import msgspec
+
+from penstock.api.event import Batch, Gap, Resource, heap_size
+from penstock.bus.pipeline import Pipeline
+from penstock.bus.services import Services
+from penstock.bus.sink_runner import SinkRunner
+from penstock.delivery.positions import LaneKey
+from penstock.delivery.receipts import BatchReceipt, Lane
+from penstock.telemetry import SOURCE_LAG
+
+
+class SourceOutlet:
+    """Implements ``penstock.api.Outlet`` for one source.
+
+    A batch waits here until every sink of every pipeline of the source has room, then goes the
+    whole way into the buffers at once: nothing is admitted by halves.
+    """
+
+    def __init__(self, table: str, type_: str, services: Services) -> None:
+        self.table = table
+        self._services = services
+        self._ledger = services.ledger
+        self._labels = (table, type_)
+        self._pipelines: Sequence[Pipeline] = ()
+        self._runners: Sequence[SinkRunner] = ()
+        self._blocked: list[str] = []
+        self._is_shut = False
+
+    @property
+    def blocked_on(self) -> str:
+        """The sink that a send has waited for longest, if any waits."""
+        return self._blocked[0] if self._blocked else ""
+
+    def connect(self, pipelines: Iterable[Pipeline]) -> None:
+        """Send everything from now on into these pipelines."""
+        self._pipelines = tuple(pipelines)
+        runners = dict.fromkeys(sink for pipeline in self._pipelines for sink in pipeline.sinks)
+        self._runners = tuple(runner for runner in runners if runner.buffer.blocks)
+
+    def shut(self) -> None:
+        """Take nothing any more: a source that ignores its cancellation waits for ever."""
+        self._is_shut = True
+
+    def position(self, lane: str) -> object | None:
+        key = (self.table, lane)
+        known = self._services.lanes.get(key)
+        if known and known.sent is not None:
+            return cast("object", msgspec.to_builtins(known.sent))
+        return self._services.positions.load(key)
+
+    async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> BatchReceipt:
+        key = (self.table, lane)
+        await self._room(key, batch.size)
+        known = self._lane(key)
+        known.origin = batch.resource.origin
+        receipt = known.open(position)
+        if events := len(batch.events):
+            self._ledger.received[self.table] = self._ledger.received.get(self.table, 0) + events
+            batch = Batch(batch.resource, batch.events, batch.size, (receipt,))
+            for pipeline in self._pipelines:
+                pipeline.accept(batch)
+            self._observe_lag(batch)
+        receipt.release()
+        return receipt
+
+    async def lost(
+        self,
+        resource: Resource,
+        reason: str,
+        *,
+        lane: str = "",
+        start: int = 0,
+        end: int = 0,
+        count: int | None = None,
+        stream: str = "",
+    ) -> None:
+        self._ledger.gaps[self.table] = self._ledger.gaps.get(self.table, 0) + 1
+        time_unix_nano = end or self._services.wall_clock()
+        gap = Gap(time_unix_nano, reason, start, end, count, stream)
+        await self.send(Batch(resource, (gap,), heap_size((gap,))), lane=lane)
+
+    def duplicates(self, resource: Resource, count: int) -> None:
+        self._ledger.duplicates[self.table] = self._ledger.duplicates.get(self.table, 0) + count
+
+    def retire(self, lane: str) -> None:
+        known = self._lane((self.table, lane))
+        known.retire(lambda: self._forget(known))
+
+    async def _room(self, lane: LaneKey, size: int) -> None:
+        waited = False
+        while full := self._full(lane, size, waited):
+            self._blocked.append(full.table)
+            try:
+                await full.buffer.room(lane, size)
+            finally:
+                self._blocked.remove(full.table)
+            waited = True
+        if self._is_shut:
+            await asyncio.get_running_loop().create_future()
+
+    def _full(self, lane: LaneKey, size: int, waited: bool) -> SinkRunner | None:
+        for runner in self._runners:
+            if not runner.buffer.has_room(lane, size, waited=waited):
+                return runner
+        return None
+
+    def _lane(self, key: LaneKey) -> Lane:
+        known = self._services.lanes.get(key)
+        if known is None:
+            known = self._services.lanes[key] = Lane(key, self._services.positions)
+        return known
+
+    def _forget(self, lane: Lane) -> None:
+        self._services.lanes.pop(lane.key, None)
+        self._ledger.fold(lane.origin)
+
+    def _observe_lag(self, batch: Batch) -> None:
+        lag = (self._services.wall_clock() - batch.events[-1].time_unix_nano) / 1e9
+        self._services.telemetry.set(SOURCE_LAG, self._labels, lag)

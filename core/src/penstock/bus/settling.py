@@ -1,0 +1,104 @@
+"""How events of one sink come to an end: every outcome is counted, then the receipts let go."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from penstock.api.component import Sink
+from penstock.api.delivery import Outcome
+from penstock.api.event import KINDS, Batch, Event, Resource, heap_size
+from penstock.api.settings import DeadLetterSettings
+from penstock.bus.services import Services
+from penstock.delivery.dead_letters import DeadLetter, MemoryDeadLetters
+from penstock.log import Quiet
+
+
+class Settling:
+    """One sink's outcomes, its rows in the ledger and its dead letters."""
+
+    def __init__(
+        self,
+        table: str,
+        sink: Sink,
+        services: Services,
+        dead_letter: DeadLetterSettings,
+        log: logging.Logger,
+    ) -> None:
+        self.table = table
+        self.dead_letters = MemoryDeadLetters(dead_letter)
+        self.log = log
+        self._sink = sink
+        self._ledger = services.ledger
+        self._wall_clock = services.wall_clock
+        self._quiet = Quiet()
+
+    def enter(self, batch: Batch) -> None:
+        """Count a batch's events as in flight."""
+        self._ledger.row(self.table, batch.resource.origin).in_flight += len(batch.events)
+
+    def only_accepted(self, batch: Batch) -> Batch | None:
+        """Count the kinds that the sink cannot carry as filtered; return the rest, if any."""
+        row = self._ledger.row(self.table, batch.resource.origin)
+        accepted: list[Event] = []
+        for event in batch.events:
+            if type(event) in self._sink.accepts:
+                accepted.append(event)
+            else:
+                row.count(Outcome.FILTERED, f"kind: {KINDS[type(event)]}", 1)
+        if not accepted:
+            return None
+        return Batch(batch.resource, accepted, heap_size(accepted), batch.trail)
+
+    def delivered(self, batch: Batch) -> None:
+        """Settle a whole batch as delivered."""
+        row = self._ledger.row(self.table, batch.resource.origin)
+        row.settle(Outcome.DELIVERED, "", len(batch.events))
+        self.release(batch)
+
+    def delivered_part(self, batch: Batch, events: int) -> None:
+        """Count some events of a batch as delivered; its receipts are still held."""
+        row = self._ledger.row(self.table, batch.resource.origin)
+        row.settle(Outcome.DELIVERED, "", events)
+
+    def refuse(self, batch: Batch, events: Sequence[Event], why: str, reason: str) -> None:
+        """Dead-letter events of a batch in flight; ``why`` is the text, ``reason`` its class."""
+        self._keep(batch.resource, events, why)
+        row = self._ledger.row(self.table, batch.resource.origin)
+        row.settle(Outcome.DEAD_LETTERED, reason, len(events))
+
+    def bury(self, resource: Resource, events: Sequence[Event], why: str) -> None:
+        """Dead-letter events that never reached the buffer."""
+        self._keep(resource, events, why)
+        row = self._ledger.row(self.table, resource.origin)
+        row.count(Outcome.DEAD_LETTERED, "plugin_error", len(events))
+
+    def dropped(self, batch: Batch, policy: str) -> None:
+        """Count a batch that the buffer's owner chose to drop."""
+        row = self._ledger.row(self.table, batch.resource.origin)
+        row.settle(Outcome.DROPPED, policy, len(batch.events))
+        if self._quiet.allows(policy):
+            self.log.warning("buffer is full: dropping by %s", policy)
+
+    def abandon(self, batch: Batch, reason: str, *, commit: bool) -> None:
+        """Count a batch that a deadline left behind; without ``commit`` it is to be read again."""
+        row = self._ledger.row(self.table, batch.resource.origin)
+        row.settle(Outcome.ABANDONED, reason, len(batch.events))
+        if not commit:
+            for receipt in batch.trail:
+                receipt.abandon()
+        self.release(batch)
+
+    @staticmethod
+    def release(batch: Batch) -> None:
+        """Let go of a batch's receipts."""
+        for receipt in batch.trail:
+            receipt.release()
+
+    def _keep(self, resource: Resource, events: Sequence[Event], why: str) -> None:
+        now = self._wall_clock()
+        for event in events:
+            self.dead_letters.add(DeadLetter(self.table, resource, event, why, now))
+        if self._quiet.allows(why):
+            extra = {"events": len(events), "origin": resource.origin}
+            self.log.error("dead-lettered: %s", why, extra=extra)

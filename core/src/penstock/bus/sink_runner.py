@@ -1,0 +1,229 @@
+"""One sink's task: takes batches from its buffer, has them written, settles or tries again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from penstock.api.component import Sink
+from penstock.api.errors import ConfigError, RetryableError
+from penstock.api.event import Batch, Event, Resource
+from penstock.api.settings import BatchSettings, BufferSettings, DeadLetterSettings, RetrySettings
+from penstock.bus.attempts import Attempts
+from penstock.bus.buffer import Buffer
+from penstock.bus.deadline import OPEN_TIMEOUT_S, end
+from penstock.bus.schedule import Schedule
+from penstock.bus.services import Services
+from penstock.bus.settling import Settling
+from penstock.bus.tasks import is_cancelled, spawn
+from penstock.bus.write import Write
+from penstock.delivery.governor import Governor
+from penstock.telemetry import BUFFER_BYTES
+
+
+class SinkRunner:
+    """Owns a sink's buffer and calls the sink, as its order and its settings say."""
+
+    def __init__(
+        self,
+        table: str,
+        sink: Sink,
+        services: Services,
+        *,
+        batch: BatchSettings | None = None,
+        buffer: BufferSettings | None = None,
+        retry: RetrySettings | None = None,
+        dead_letter: DeadLetterSettings | None = None,
+    ) -> None:
+        self.table = table
+        self.sink = sink
+        self.ledger = services.ledger
+        self.log = logging.getLogger(f"penstock.{table}")
+        self.settling = Settling(
+            table, sink, services, dead_letter or DeadLetterSettings(), self.log
+        )
+        self.buffer = Buffer(buffer or sink.default_buffer, self.wake, self.settling.dropped)
+        self.governor = Governor(retry or RetrySettings())
+        self._telemetry = services.telemetry
+        self._schedule = Schedule(sink, self.buffer, self.governor, batch or sink.default_batch)
+        self._attempts = Attempts(
+            sink, self.governor, self.settling, services, (retry or RetrySettings()).max_attempts
+        )
+        self._writing: dict[Write, asyncio.Task[None]] = {}
+        self._sleep: asyncio.Future[None] | None = None
+        self._draining: asyncio.Task[None] | None = None
+        self._is_open = False
+        self.broken = ""
+
+    # --- what pipelines call -------------------------------------------------------------
+
+    def put(self, batch: Batch) -> None:
+        """Take a batch on this sink's account and into its buffer."""
+        if self.broken:
+            self.settling.bury(batch.resource, batch.events, self.broken)
+            return
+        if not self.sink.accepts.issuperset(map(type, batch.events)):
+            accepted = self.settling.only_accepted(batch)
+            if accepted is None:
+                return
+            batch = accepted
+        self.settling.enter(batch)
+        self.buffer.put(batch)
+
+    def bury(self, resource: Resource, events: Sequence[Event], reason: str) -> None:
+        """Dead-letter events that never reached the buffer."""
+        self.settling.bury(resource, events, reason)
+
+    # --- its life ------------------------------------------------------------------------
+
+    async def open(self) -> bool:
+        """Open the sink; say whether it is open. A ``ConfigError`` is the caller's.
+
+        What the outside world refused is tried again by ``run``; a plugin's own error marks the
+        sink as broken, and all that is meant for it is dead-lettered.
+        """
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                await self.sink.open()
+        except ConfigError:
+            raise
+        except Exception as error:
+            self._not_opened(error)
+        else:
+            self._is_open = True
+        return self._is_open
+
+    async def run(self) -> None:
+        """Write until drained."""
+        await self._until_open()
+        while not is_cancelled() and (write := await self._next()) is not None:
+            if self.sink.in_flight == 1:
+                await self._write(write)
+            else:
+                self._writing[write] = spawn(self._write(write), self.table)
+
+    def drain(self) -> None:
+        """Have ``run`` return once everything that waits is settled."""
+        self._schedule.closing = True
+        self.buffer.let_all_go()
+        self.wake()
+
+    def wake(self) -> None:
+        """Have ``run`` look again at what there is to do."""
+        if self._sleep and not self._sleep.done():
+            self._sleep.set_result(None)
+
+    async def stop(self) -> None:
+        """End open writes and close the sink. Call it when ``run`` is done or cancelled."""
+        await end(task for task in (*self._writing.values(), self._draining) if task)
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                await self.sink.close()
+        except Exception as error:
+            self.log.error("close failed", exc_info=error)
+
+    def abandon(self, reason: str = "drain_timeout", *, commit: bool = False) -> int:
+        """Count what is left as abandoned and return how many events it was.
+
+        Without ``commit`` its positions stay, so that it is read again at the next start.
+        """
+        batches = self._schedule.give_up()
+        for batch in batches:
+            self.settling.abandon(batch, reason, commit=commit)
+        left = sum(len(batch.events) for batch in batches)
+        if left:
+            self.log.error("abandoned at the deadline", extra={"events": left})
+        return left
+
+    def adopt(self, predecessor: SinkRunner) -> None:
+        """Write first what a predecessor on the same table had to leave."""
+        for batch in (*predecessor._schedule.give_up(), *self.buffer.clear()):
+            self.buffer.enter(batch)
+        if self.broken:
+            self._refuse_waiting()
+
+    def observe(self) -> None:
+        """Bring the gauges up to date."""
+        held = self.buffer.queued_bytes + self.buffer.open_bytes
+        labels = (self.table, self.sink.name, "memory")
+        self._telemetry.set(BUFFER_BYTES, labels, held)
+
+    # --- one write after the other -------------------------------------------------------
+
+    async def _next(self) -> Write | None:
+        """Return the next write to start, waiting for one; None when drained."""
+        schedule = self._schedule
+        while schedule.open or not schedule.is_drained:
+            if write := schedule.next():
+                return write
+            if schedule.awaits_open:
+                self._drain_sink()
+            await self._nap(schedule.due)
+        return None
+
+    async def _nap(self, seconds: float | None) -> None:
+        """Wait until ``wake``, or for so long at most."""
+        loop = asyncio.get_running_loop()
+        self._sleep = loop.create_future()
+        timer = None if seconds is None else loop.call_later(seconds, self.wake)
+        try:
+            await self._sleep
+        finally:
+            if timer:
+                timer.cancel()
+
+    async def _write(self, write: Write) -> None:
+        if self._schedule.recovering:  # One before it failed while this task was about to start.
+            again = [write]
+        else:
+            said = await self._attempts.call(write)
+            if write not in self._schedule.open:
+                return  # It was given up: the sink ignored that it was cancelled.
+            again = self._attempts.judge(write, said)
+        self._writing.pop(write, None)
+        self._schedule.ended(write, again)
+        self.wake()
+
+    def _drain_sink(self) -> None:
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.create_task(self._call_drain())
+
+    async def _call_drain(self) -> None:
+        try:
+            await self.sink.drain()
+        except Exception as error:
+            self.log.error("drain failed", exc_info=error)
+
+    # --- opening -------------------------------------------------------------------------
+
+    async def _until_open(self) -> None:
+        """Open it until it is open, broken, or has nothing to be open for."""
+        while not (self._is_open or self.broken or self._schedule.is_drained):
+            if wait := self.governor.wait:
+                await self._nap(wait)
+            else:
+                await self._open_again()
+
+    async def _open_again(self) -> None:
+        try:
+            await self.open()
+        except ConfigError as error:
+            self.log.error("cannot be opened: %s", error)
+            self.governor.failed()
+
+    def _not_opened(self, error: Exception) -> None:
+        if isinstance(error, OSError | RetryableError):
+            retry_after = error.retry_after if isinstance(error, RetryableError) else None
+            wait = self.governor.failed(retry_after)
+            text = str(error) or type(error).__name__
+            self.log.warning("not open yet: %s", text, extra={"retry_in_s": round(wait, 1)})
+            return
+        self.broken = f"{self.table} failed to open: {type(error).__name__}: {error}"
+        self.log.error("plugin failed to open; its events are dead-lettered", exc_info=error)
+        self._refuse_waiting()
+
+    def _refuse_waiting(self) -> None:
+        for batch in self.buffer.clear():
+            self.settling.refuse(batch, batch.events, self.broken, "plugin_error")
+            self.settling.release(batch)

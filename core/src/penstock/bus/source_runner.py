@@ -1,0 +1,93 @@
+"""One source's task: runs it, and runs it again after what waiting can mend."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from penstock.api.component import Source
+from penstock.api.errors import ConfigError, PluginError, RetryableError
+from penstock.api.settings import RetrySettings
+from penstock.bus.deadline import OPEN_TIMEOUT_S
+from penstock.bus.outlet import SourceOutlet
+from penstock.bus.pipeline import Pipeline
+from penstock.bus.services import Services
+from penstock.bus.tasks import is_cancelled
+from penstock.delivery.governor import Governor
+
+STEADY_S = 60.0
+"""A source that ran this long starts its next backoff from the beginning."""
+
+
+class SourceRunner:
+    """Opens a source, calls its ``run`` until it returns, and backs off when it fails."""
+
+    def __init__(self, table: str, source: Source, services: Services) -> None:
+        self.table = table
+        self.source = source
+        self.outlet = SourceOutlet(table, source.name, services)
+        self.log = logging.getLogger(f"penstock.{table}")
+        self.governor = Governor(RetrySettings())
+        self.ended = False
+        """Whether the source came to the end of its input."""
+        self.broken = ""
+        self._is_open = False
+
+    def connect(self, pipelines: Sequence[Pipeline]) -> None:
+        """Send everything from now on into these pipelines."""
+        self.outlet.connect(pipelines)
+
+    async def open(self) -> bool:
+        """Open the source; say whether it is open. A ``ConfigError`` is the caller's."""
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                await self.source.open()
+        except ConfigError:
+            raise
+        except Exception as error:
+            self._failed("not open yet", error)
+        else:
+            self._is_open = True
+        return self._is_open
+
+    async def run(self) -> None:
+        """Return at the end of input; cancel to stop."""
+        clock = asyncio.get_running_loop().time
+        while not self.ended and not is_cancelled():
+            await self.governor.ready()
+            started = clock()
+            try:
+                if self._is_open or await self.open():
+                    await self._call()
+                    self.ended = True
+            except Exception as error:
+                if clock() - started > STEADY_S:
+                    self.governor.succeeded()
+                self._failed("stopped", error)
+
+    async def stop(self) -> None:
+        """Close the source; an error is logged, as nothing depends on it any more."""
+        self.outlet.shut()
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                await self.source.close()
+        except Exception as error:
+            self.log.error("close failed", exc_info=error)
+
+    async def _call(self) -> None:
+        try:
+            await self.source.run(self.outlet)
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            raise PluginError("run was cancelled from within") from None
+
+    def _failed(self, what: str, error: Exception) -> None:
+        retry_after = error.retry_after if isinstance(error, RetryableError) else None
+        wait = round(self.governor.failed(retry_after), 1)
+        text = str(error) or type(error).__name__
+        if isinstance(error, RetryableError | ConfigError | OSError):
+            self.log.warning("%s: %s", what, text, extra={"retry_in_s": wait})
+        else:
+            self.log.error("plugin raised: %s", what, exc_info=error, extra={"retry_in_s": wait})

@@ -1,0 +1,94 @@
+"""One destination's governor: the backoff that all writes to it share, and how they fare."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import NamedTuple
+
+from penstock.api.settings import RetrySettings
+
+
+class Record(NamedTuple):
+    """How many writes to a destination came through so far, and how many failed."""
+
+    successes: int = 0
+    failures: int = 0
+
+
+class Governor:
+    """Exponential backoff with full jitter; ``retry_after`` of the destination is a lower bound.
+
+    ``circuit`` is ``closed`` while writes go through, ``open`` while none may start, and
+    ``half-open`` when the next ones are a trial.
+    """
+
+    def __init__(
+        self,
+        settings: RetrySettings,
+        *,
+        clock: Callable[[], float] | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._jitter = jitter
+        self._until = 0.0
+        self._outages = 0
+        self.record = Record()
+
+    @property
+    def circuit(self) -> str:
+        if not self._outages:
+            return "closed"
+        return "open" if self.wait else "half-open"
+
+    @property
+    def wait(self) -> float:
+        """The seconds until a write may start."""
+        return max(0.0, self._until - self._now())
+
+    def succeeded(self) -> None:
+        """A write came through: the next failure starts from the first backoff."""
+        self._outages = 0
+        self.record = Record(self.record.successes + 1, self.record.failures)
+
+    def failed(self, retry_after: float | None = None) -> float:
+        """Note a failure and return the seconds until the next attempt.
+
+        Failures of writes that were open together lengthen the backoff once: they tell of the
+        same outage.
+        """
+        self.record = Record(self.record.successes, self.record.failures + 1)
+        now = self._now()
+        if self._until <= now:
+            self._outages += 1
+            self._until = now + self._backoff()
+        if retry_after is not None:
+            self._until = max(self._until, now + retry_after)
+        return self._until - now
+
+    def failure_rate(self, since: Record, besides: int) -> float:
+        """Return the share of writes that failed since a record, but for so many failures.
+
+        It is 1.0 as long as nothing came through: then nothing speaks for the destination.
+        """
+        succeeded = self.record.successes - since.successes
+        failed = max(0, self.record.failures - since.failures - besides)
+        return (failed + 1) / (failed + 1 + succeeded)
+
+    async def ready(self) -> None:
+        """Wait until a write may start."""
+        while wait := self.wait:  # noqa: ASYNC110 - it may have grown
+            await asyncio.sleep(wait)
+
+    def _backoff(self) -> float:
+        exponent = min(self._outages - 1, 32)
+        ceiling = min(
+            self._settings.initial_backoff_ms * 2**exponent, self._settings.max_backoff_ms
+        )
+        return float(ceiling / 1000 * self._jitter())
+
+    def _now(self) -> float:
+        return self._clock() if self._clock else asyncio.get_running_loop().time()

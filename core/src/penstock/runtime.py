@@ -1,0 +1,256 @@
+"""One process: start order, signals, deadlines, reload."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+
+from penstock.api.errors import ConfigError
+from penstock.bus.deadline import LAST_WORDS_S, Deadline, end
+from penstock.bus.graph import Graph
+from penstock.bus.services import Services
+from penstock.bus.sink_runner import SinkRunner
+from penstock.bus.source_runner import SourceRunner
+from penstock.bus.tasks import spawn
+from penstock.config.plan import Plan
+from penstock.notify import keep_watchdog_quiet, notify
+from penstock.telemetry import RELOAD_SUCCESSFUL
+from penstock.wiring import Wiring
+
+_log = logging.getLogger("penstock")
+
+EXIT_OK = 0
+EXIT_ABANDONED = 1
+
+FLUSH_INTERVAL_S = 0.1
+"""How often transforms are asked for what they held long enough."""
+
+LEAVE_S = 1.0
+"""How long what plugins left behind may take to end, once everything is closed."""
+
+
+def run(plan: Plan, *, reload: Callable[[], Plan] | None = None) -> int:
+    """Run a plan until its sources end or a signal comes; return the exit code.
+
+    ``reload`` gives the new plan on SIGHUP. A ``ConfigError`` of a component that opens is
+    raised after everything is closed again: nothing half-started. What a plugin leaves behind
+    (a task that ignores its cancellation, a thread that hangs) cannot keep the process alive.
+    """
+    with asyncio.Runner() as runner:
+        code = runner.run(Runtime(plan, reload).main())
+        leave = threading.Timer(LEAVE_S, _leave, (code,))
+        leave.daemon = True
+        leave.start()
+    leave.cancel()
+    return code
+
+
+def _leave(code: int) -> None:
+    _log.warning("a plugin left a task or a thread behind that does not end: leaving without it")
+    os._exit(code)
+
+
+class Runtime:
+    """Starts a plan, keeps it running, exchanges it on SIGHUP and drains it at the end."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        reload: Callable[[], Plan] | None = None,
+        services: Services | None = None,
+    ) -> None:
+        self.services = services or Services()
+        self._plan = plan
+        self._reload = reload
+        self._wiring = Wiring(plan, self.services)
+        self._hangup = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._opening = Deadline()
+        """Ends what opens, at a stop."""
+        self._deadline = Deadline()
+        """Ends the drain."""
+        self._handover = Deadline()
+        """Ends the drain of what the last reload removed or changed."""
+        self._successions: dict[str, asyncio.Task[None]] = {}
+        self._abandoned = 0
+
+    @property
+    def graph(self) -> Graph:
+        return self._wiring.graph
+
+    async def main(self) -> int:
+        """Run to the end and return the exit code."""
+        self._say_what_is_broken(self._plan)
+        self._listen()
+        if not await self._open(self.graph.runners):
+            return EXIT_OK
+        self.graph.start()
+        background = (
+            spawn(keep_watchdog_quiet(), "watchdog"),
+            spawn(self._flush_by_clock(), "flush"),
+        )
+        notify("READY=1")
+        _log.info("running", extra=self._summary())
+        await self._until_stopped()
+        notify("STOPPING=1")
+        code = await self._drain()
+        await end(background)
+        return code
+
+    def stop(self) -> None:
+        """Begin to drain; called again, stop at once."""
+        again = self._stop.is_set()
+        within_s = 0.0 if again else self._plan.settings.drain_timeout_s
+        _log.info("stopping at once" if again else "stopping", extra={"within_s": within_s})
+        self._stop.set()
+        self._opening.after(0)
+        self._handover.after(within_s)
+        self._deadline.after(within_s)
+
+    def hang_up(self) -> None:
+        """Have the configuration read again and put in place."""
+        self._hangup.set()
+
+    async def _open(self, runners: Iterable[SourceRunner | SinkRunner]) -> bool:
+        """Open all at once; say whether that was done before a stop came.
+
+        If not, or if the operator has to mend something, close all again, and say all.
+        """
+        runners = sorted((r for r in runners if not r.broken), key=attrgetter("table"))
+        opening = [asyncio.create_task(runner.open()) for runner in runners]
+        await self._opening.bound(opening)
+        opened = [task for task in opening if task.done() and not task.cancelled()]
+        errors = [error for task in opened if (error := task.exception())]
+        if len(opened) == len(opening) and not errors:
+            return True
+        closing = [asyncio.create_task(runner.stop()) for runner in runners]
+        await self._deadline.bound(closing, grace_s=2 * LAST_WORDS_S)
+        if errors:
+            raise ConfigError("\n".join(str(error) for error in errors))
+        return False
+
+    def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.hang_up)
+
+    async def _flush_by_clock(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_INTERVAL_S)
+            self.graph.flush_by_clock()
+
+    async def _until_stopped(self) -> None:
+        """Return at the end of all input or on a signal to stop; reload in between."""
+        stop = asyncio.create_task(self._stop.wait())
+        over = False
+        while not (stop.done() or over):
+            ended = asyncio.create_task(self.graph.ended())
+            due = asyncio.create_task(self._reload_due())
+            await asyncio.wait((stop, ended, due), return_when=asyncio.FIRST_COMPLETED)
+            over = ended.done()
+            reload = due.done() and not over and not stop.done()
+            ended.cancel()
+            due.cancel()
+            if reload:
+                self._hangup.clear()
+                await self._exchange()
+        stop.cancel()
+        if over:
+            _log.info("all sources have come to the end of their input")
+
+    async def _drain(self) -> int:
+        graph = self.graph
+        await graph.stop_sources(graph.sources.values(), self._deadline)
+        graph.flush(graph.pipelines)
+        endings = [spawn(self._end(name, sink), sink.table) for name, sink in graph.sinks.items()]
+        if tasks := [*endings, *self._successions.values()]:
+            await asyncio.wait(tasks)
+        for sink, origin, residue in self.services.ledger.residues():
+            extra = {"sink": sink, "origin": origin, "residue": residue}
+            _log.error("the ledger does not add up", extra=extra)
+        _log.info("stopped", extra={"abandoned": self._abandoned})
+        return EXIT_ABANDONED if self._abandoned else EXIT_OK
+
+    async def _end(self, name: str, sink: SinkRunner) -> None:
+        """Let a sink deliver what it has, after the one that it succeeded on a reload."""
+        if before := self._successions.get(name):
+            await asyncio.wait((before,))
+        await self.graph.finish(sink, self._deadline)
+        self._abandoned += sink.abandon()
+
+    # --- reload --------------------------------------------------------------------------
+
+    async def _reload_due(self) -> None:
+        """Return when a reload is asked for and the one before is complete."""
+        await self._hangup.wait()
+        if self._successions:
+            await asyncio.wait(self._successions.values())
+
+    async def _exchange(self) -> None:
+        """Put the new configuration in place; a bad one leaves everything as it is."""
+        if self._reload is None:
+            _log.warning("nothing to reload: there is no file")
+            return
+        notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            plan = self._reload()
+            wiring = Wiring(plan, self.services, self._wiring)
+            opened = await self._open(wiring.graph.runners - self.graph.runners)
+        except Exception as error:
+            self._refuse(error)
+        else:
+            if opened:
+                await self._swap(plan, wiring)
+        notify("READY=1")
+
+    def _refuse(self, error: Exception) -> None:
+        self.services.telemetry.set(RELOAD_SUCCESSFUL, (), 0)
+        defect = None if isinstance(error, ConfigError) else error
+        _log.error("reload refused, the old configuration runs on:\n%s", error, exc_info=defect)
+
+    async def _swap(self, plan: Plan, wiring: Wiring) -> None:
+        old, new = self.graph, wiring.graph
+        self._handover = deadline = Deadline()
+        deadline.after(plan.settings.drain_timeout_s)
+        self._say_what_is_broken(plan)
+        leaving = [source for source in old.sources.values() if source not in new.runners]
+        await old.stop_sources(leaving, deadline)
+        gone = [name for name, sink in old.sinks.items() if sink not in new.runners]
+        new.take_over(old)
+        self._plan, self._wiring = plan, wiring
+        new.start(later=[new.sinks[name] for name in gone if name in new.sinks])
+        for name in gone:
+            self._successions[name] = spawn(self._hand_over(old, name), f"sinks.{name}")
+        self.services.telemetry.set(RELOAD_SUCCESSFUL, (), 1)
+        _log.info("reloaded", extra=self._summary())
+
+    async def _hand_over(self, old: Graph, name: str) -> None:
+        """Let a sink that left deliver what it has; its successor, if any, begins after it."""
+        sink = old.sinks[name]
+        await old.finish(sink, self._handover)
+        successor = self.graph.sinks.get(name)
+        if successor is None:
+            self._abandoned += sink.abandon("removed", commit=True)
+        else:
+            successor.adopt(sink)
+            self.graph.run(successor)
+        del self._successions[name]
+
+    def _say_what_is_broken(self, plan: Plan) -> None:
+        for table, reason in plan.broken.items():
+            _log.error("%s does not load and is left out: %s", table, reason)
+
+    def _summary(self) -> dict[str, object]:
+        graph = self.graph
+        return {
+            "sources": " ".join(graph.sources),
+            "sinks": " ".join(graph.sinks),
+            "pipelines": " ".join(pipeline.name for pipeline in graph.pipelines),
+        }

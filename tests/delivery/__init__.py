@@ -1,0 +1,1 @@
+"""The kernel under load and under faults: sent = delivered + accounted for, always."""

@@ -1,0 +1,24 @@
+"""What the delivery tests share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from tests.delivery.lab import Lab
+from tests.delivery.loop import SkippingLoop
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Have the tests of this folder skip the times in which nothing happens."""
+    return {"skipping": SkippingLoop}
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[Lab]:
+    """A lab whose books are checked at the end."""
+    one = Lab()
+    yield one
+    await one.close()

@@ -1,0 +1,76 @@
+"""The ledger: rows that add up, fold, and say what is missing."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.api import Outcome
+from penstock.delivery.ledger import GONE, Ledger, Row
+
+COUNTS = st.integers(0, 1000)
+
+
+def test_a_row_adds_up() -> None:
+    row = Row()
+    row.read, row.created = 10, 2
+    row.in_flight = 9
+    row.count(Outcome.FILTERED, "rule", 3)
+    assert row.residue == 0
+    row.settle(Outcome.DELIVERED, "", 5)
+    row.settle(Outcome.DELIVERED, "", 3)
+    assert (row.residue, row.in_flight) == (0, 1)
+    assert row.outcomes == {(Outcome.FILTERED, "rule"): 3, (Outcome.DELIVERED, ""): 8}
+
+
+def test_residues_name_what_is_missing() -> None:
+    ledger = Ledger()
+    ledger.row("sinks.a", "x").read = 3
+    ledger.row("sinks.a", "y").count(Outcome.DROPPED, "drop_newest", 2)
+    ledger.row("sinks.b", "x")
+    assert ledger.residues() == [("sinks.a", "x", 3), ("sinks.a", "y", -2)]
+
+
+def test_fold_takes_the_origin_in_every_sink() -> None:
+    ledger = Ledger()
+    for sink in ("sinks.a", "sinks.b"):
+        for origin in ("x", "y"):
+            row = ledger.row(sink, origin)
+            row.read = 5
+            row.count(Outcome.DELIVERED, "", 5)
+    ledger.fold("x")
+    ledger.fold("x")
+    assert {(sink, origin) for sink, origin, _ in ledger.rows()} == {
+        ("sinks.a", GONE),
+        ("sinks.a", "y"),
+        ("sinks.b", GONE),
+        ("sinks.b", "y"),
+    }
+    assert ledger.total("sinks.a").read == 10
+    assert ledger.residues() == []
+
+
+def test_fold_leaves_what_is_under_way() -> None:
+    ledger = Ledger()
+    row = ledger.row("sinks.a", "x")
+    row.read = row.in_flight = 1
+    ledger.fold("x")
+    row.settle(Outcome.DELIVERED, "", 1)
+    assert [origin for _, origin, _ in ledger.rows()] == ["x"]
+    ledger.fold("x")
+    assert [origin for _, origin, _ in ledger.rows()] == [GONE]
+    assert ledger.residues() == []
+
+
+@given(st.lists(st.tuples(st.sampled_from("xyz"), COUNTS, COUNTS, st.booleans()), max_size=30))
+def test_folding_changes_no_total(steps: list[tuple[str, int, int, bool]]) -> None:
+    ledger = Ledger()
+    for origin, read, delivered, fold in steps:
+        row = ledger.row("sinks.a", origin)
+        row.read += read
+        row.count(Outcome.DELIVERED, "", delivered)
+        if fold:
+            ledger.fold(origin)
+    total = ledger.total("sinks.a")
+    assert total.read == sum(read for _, read, _, _ in steps)
+    assert sum(total.outcomes.values()) == sum(delivered for _, _, delivered, _ in steps)

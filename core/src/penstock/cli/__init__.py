@@ -1,1 +1,1 @@
-"""cli."""
+"""The command line: one file for each command, imported when it is used."""

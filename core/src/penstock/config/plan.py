@@ -37,6 +37,19 @@ class PenstockSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ()
 
 
+class AdminSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ``[admin]`` table."""
+
+    listen: Annotated[
+        str, Meta(description="HOST:PORT of metrics and health over HTTP; empty = off.")
+    ] = ""
+
+    def __post_init__(self) -> None:
+        host, _, port = self.listen.rpartition(":")
+        if self.listen and not (host and port.isdecimal() and int(port) <= 65_535):
+            raise ValueError('listen: expected "HOST:PORT", such as "127.0.0.1:8686"')
+
+
 class SourcePlan(Struct, frozen=True, kw_only=True):
     """A source that some pipeline uses."""
 
@@ -84,6 +97,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """
 
     settings: PenstockSettings = PenstockSettings()
+    admin: AdminSettings = AdminSettings()
     sources: Mapping[str, SourcePlan] = {}
     transforms: Mapping[str, TransformPlan] = {}
     sinks: Mapping[str, SinkPlan] = {}

@@ -1,0 +1,86 @@
+"""``penstock init``: a commented configuration that fits this machine."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from penstock.cli.options import EXIT_FAILED
+
+_SOURCES = {
+    "docker": """\
+# Every container of the Docker engine: DOCKER_HOST, the current context, or the default socket.
+[sources.docker]
+# start_at = "beginning"                  # also what containers wrote before the first start
+# include = { names = ["web-*"] }         # or images, labels, ids
+# exclude = { labels = ["logs=off"] }
+""",
+    "journald": """\
+# The local systemd journal.
+[sources.journald]
+# units = ["ssh.service"]
+""",
+    "demo": """\
+# Made-up containers. For real ones put [sources.docker] here and "docker" in the pipeline.
+[sources.demo]
+containers = 3
+rate = 10                                 # events a second
+""",
+}
+_FILE = """\
+#:schema ./penstock.schema.json
+# Editors complete and check this file after `penstock schema > penstock.schema.json`.
+# `penstock check` says what is wrong with it, `penstock run` runs it, SIGHUP reads it again.
+# In strings, ${{NAME}} is an environment variable, ${{NAME:-default}} has a default,
+# and ${{file:PATH}} is a file's content; $${{ is a literal.
+
+# [penstock]
+# drain_timeout_s = 8                     # time to deliver the rest when stopping
+
+{source}
+[transforms.hostname]                     # fills in host.name where it is missing
+
+# [transforms.tagging]
+# add = {{ env = "prod", app = "{{service.name|container.name}}" }}
+
+# [transforms.filter]
+# drop = {{ message = ["*healthz*"] }}
+
+[sinks.console]                           # pretty on a terminal, else JSON lines
+
+# [sinks.central]
+# type = "syslog"
+# address = "tls://logs.example.com:6514" # or udp:// tcp:// unix:///dev/log
+
+# Sources and sinks may be in several pipelines; transforms work in the order given.
+[pipelines.main]
+sources = ["{type}"]
+transforms = ["hostname"]
+sinks = ["console"]
+"""
+
+
+@click.command("init", short_help="Write a file that fits this machine.")
+@click.argument("file", default="penstock.toml")
+def command(file: str) -> None:
+    """Write a commented FILE (./penstock.toml) that fits this machine; never overwrites."""
+    from penstock.cli.machine import choose_source
+    from penstock.plugins import Plugins
+
+    choice = choose_source(Plugins(), os.environ)
+    text = _FILE.format(source=_SOURCES[choice.type], type=choice.type)
+    try:
+        with open(file, "x", encoding="utf-8") as out:
+            out.write(text)
+    except FileExistsError:
+        _fail(f"{file} exists already and is left as it is: name another, or remove it")
+    except OSError as error:
+        _fail(f"{file} cannot be written: {error.strerror}")
+    click.echo(f"wrote {file} for {choice.type}: {choice.reason}.", err=True)
+    click.echo(f"next: penstock check {file}; penstock run {file}", err=True)
+
+
+def _fail(message: str) -> None:
+    click.echo(message, err=True)
+    raise SystemExit(EXIT_FAILED)

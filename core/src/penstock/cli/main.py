@@ -1,0 +1,59 @@
+"""The ``penstock`` command and its list of commands."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from penstock.cli.options import LogOptions, outer_log_options
+
+COMMANDS = {
+    "run": "run",
+    "quickstart": "quickstart",
+    "check": "check",
+    "plugins": "plugins",
+    "schema": "schema",
+    "init": "init",
+    "try": "try_",
+}
+"""Each command and its module, in which it is called ``command``."""
+
+
+class Commands(click.Group):
+    """Imports a command's module when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"penstock.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from penstock.config.words import suggestion
+
+            hint = suggestion(args[0], COMMANDS, "commands")
+            ctx.fail(f"there is no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="penstock", message="%(prog)s %(version)s", prog_name="penstock")
+@outer_log_options
+@click.pass_context
+def main(ctx: click.Context, log: LogOptions) -> None:
+    """Route logs from containers and services to where they belong, and lose none in silence."""
+    ctx.obj = log
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

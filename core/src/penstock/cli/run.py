@@ -1,0 +1,52 @@
+"""``penstock run``: the main job."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from penstock.api.errors import ConfigError
+from penstock.cli.options import LogOptions, config_exit, file_or_exit, log_options
+
+if TYPE_CHECKING:
+    from penstock.config.load import Loaded
+    from penstock.config.plan import Plan
+
+
+@click.command("run", short_help="Run the pipelines of a file.")
+@click.argument("file", required=False)
+@log_options
+def command(file: str | None, log: LogOptions) -> None:
+    """Run the pipelines of FILE until a signal comes; SIGHUP reads it again.
+
+    Without FILE: $PENSTOCK_CONFIG, ./penstock.toml, /etc/penstock/penstock.toml.
+    """
+    from penstock.config.load import load
+
+    path = file_or_exit(file)
+    log.start()
+    run_loaded(load(path), reload=lambda: _plan(load(path)))
+
+
+def run_loaded(loaded: Loaded, reload: Callable[[], Plan] | None) -> None:
+    """Run what was loaded and exit with the code that came of it."""
+    try:
+        plan = _plan(loaded)
+        from penstock.runtime import run
+
+        code = run(plan, reload=reload)
+    except ConfigError as error:
+        config_exit(loaded.scrub(str(error)))
+    raise SystemExit(code)
+
+
+def _plan(loaded: Loaded) -> Plan:
+    from penstock.config.load import runnable
+
+    plan = runnable(loaded)
+    for warning in loaded.warnings:
+        logging.getLogger("penstock.config").warning(warning)
+    return plan

@@ -1,0 +1,106 @@
+"""A sink can be stopped at any time and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+
+from penstock.testing.contracts.component import asynchronous, error_of
+from penstock.testing.contracts.sink_rig import SinkRig
+from penstock.testing.events import batch
+from penstock.testing.obligation import difference, first_of_each, require, short
+from penstock.testing.stepping import Steps
+from penstock.testing.watch import Watch
+
+
+class SinkLifecycle(SinkRig):
+    """Opening, closing, and being cancelled."""
+
+    @asynchronous
+    async def test_close_without_open(self) -> None:
+        """``close`` is safe without ``open``, and twice."""
+        sink = self.make_sink()
+        errors = [await error_of(sink.close()), await error_of(sink.close())]
+        opened = self.make_sink()
+        await opened.open()
+        errors += [await error_of(opened.close()), await error_of(opened.close())]
+        require(
+            not any(errors),
+            self.test_close_without_open,
+            seen=f"close raised {[error for error in errors if error]!r}",
+            do="give what `open` makes a None in the constructor, and let `close` look at it",
+        )
+
+    @asynchronous
+    async def test_close_leaves_nothing_behind(self) -> None:
+        """``close`` lets go of everything: no task runs on, no socket stays open."""
+        watch = Watch()
+        async with self._line(watch) as line:
+            await line.send(batch(["left behind 1", "left behind 2"]))
+            await self._drain(line, self.test_close_leaves_nothing_behind)
+        await self._require_clean(watch, self.test_close_leaves_nothing_behind)
+
+    @asynchronous
+    async def test_open_cancelled_anywhere(self) -> None:
+        """``open`` may be cancelled at any await; ``close`` then leaves nothing behind."""
+        for at in await self._awaits_of_open():
+            watch = Watch()
+            sink = self.make_sink()
+            opening = watch.run(sink.open(), timeout=self.patience_s, steps=Steps(at))
+            await error_of(opening)
+            await watch.run(sink.close(), timeout=self.patience_s)
+            await self._require_clean(watch, self.test_open_cancelled_anywhere)
+
+    async def _awaits_of_open(self) -> list[int]:
+        steps = Steps()
+        watch = Watch()
+        sink = self.make_sink()
+        await error_of(watch.run(sink.open(), timeout=self.patience_s, steps=steps))
+        await watch.run(sink.close(), timeout=self.patience_s)
+        return steps.spread(self.most_awaits)
+
+    @asynchronous
+    async def test_write_cancelled_anywhere(self) -> None:
+        """``write`` may be cancelled at any await, and the same events written again.
+
+        Core does so when a write takes too long. Half of a record must not stay behind.
+        """
+        undisturbed = Steps()
+        await self._cancel_write(undisturbed)
+        for at in undisturbed.spread(self.most_awaits):
+            await self._cancel_write(Steps(at))
+        got = await self.collected()
+        strange = [text for text in got if not text.startswith("cancelled at ")]
+        require(
+            not strange,
+            self.test_write_cancelled_anywhere,
+            seen=f"the destination has {short(strange)}",
+            do="connect anew after a write that did not come to its end",
+        )
+
+    async def _cancel_write(self, steps: Steps) -> None:
+        """Cancel one write, there or when it waits long, write again and look for the lines."""
+        test = self.test_write_cancelled_anywhere
+        lines = [f"cancelled at {steps.at}: {number}" for number in range(6)]
+        watch = Watch()
+        again = batch(lines)
+        async with self._line(watch) as line:
+            first = watch.start(line.sink.sink.write([again]), steps)
+            await asyncio.wait([first], timeout=0.5)
+            first.cancel()
+            _, stuck = await asyncio.wait([first], timeout=self.patience_s)
+            require(
+                not stuck,
+                test,
+                seen="a cancelled write does not return",
+                do="let CancelledError through; never catch BaseException and go on",
+            )
+            await line.send(again)
+            await self._drain(line, test)
+            got = [text for text in await self._collect(lines) if text in lines]
+        require(
+            set(got) == set(lines),
+            test,
+            seen=f"cancelled at await {steps.at}: {difference(lines, first_of_each(got))}",
+            do="forget a write that was cancelled: core has the events and sends them again",
+        )
+        await self._require_clean(watch, test)

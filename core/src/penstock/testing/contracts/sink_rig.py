@@ -1,0 +1,124 @@
+"""What the tests of a sink stand on: the sink, its far end, and core between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import ClassVar
+
+import pytest
+
+from penstock.api.component import Component, Sink
+from penstock.api.delivery import Report
+from penstock.api.event import Batch
+from penstock.testing.contracts.component import ComponentContract, Test
+from penstock.testing.obligation import require, short
+from penstock.testing.pipeline import ObservedSink, SinkLine
+from penstock.testing.watch import Watch
+
+
+class SinkRig(ComponentContract):
+    """What a subclass of ``SinkContract`` gives, and how its tests use that."""
+
+    most_awaits: ClassVar[int] = 25
+    """How many awaits of one call are cancelled, one after the other."""
+
+    def make_sink(self) -> Sink:
+        """Return a new sink, each time to the same destination."""
+        raise NotImplementedError
+
+    async def collected(self) -> Sequence[str]:
+        """Return the text of every log that the destination has, in the order it came.
+
+        Ask the destination, never the sink. Text that the sink had to escape may stay escaped.
+        """
+        raise NotImplementedError
+
+    async def break_destination(self) -> None:
+        """Have the destination fail: refuse connections, answer with errors, be gone."""
+        pytest.skip("break_destination is not given: nothing is known of this sink in an outage")
+
+    async def hang_destination(self) -> None:
+        """Have the destination keep the connection and neither read nor answer."""
+        pytest.skip("hang_destination is not given: nothing is known of it when nobody answers")
+
+    async def mend_destination(self) -> None:
+        """Have the destination work again, with what it had; after a hang it may have died."""
+
+    async def refuse(self, text: str) -> None:
+        """Have the destination refuse events of this text, and take others."""
+        pytest.skip("refuse is not given: nothing is known of it when an event is refused")
+
+    def make_component(self) -> Component:
+        return self.make_sink()
+
+    @property
+    def _keeps_order(self) -> bool:
+        return self.make_sink().order != "none"
+
+    @asynccontextmanager
+    async def _line(
+        self, watch: Watch | None = None, *, events_per_write: int = 4
+    ) -> AsyncIterator[SinkLine]:
+        sink = self.make_sink()
+        async with SinkLine(sink, watch or Watch(), events_per_write=events_per_write) as line:
+            yield line
+
+    async def _drain(self, line: SinkLine, test: Test) -> None:
+        """Have everything written as at a stop, and check how each write ended."""
+        done = await line.drain(self.patience_s)
+        self._require_good_manners(line.sink, test)
+        require(
+            done,
+            test,
+            seen=f"{len(line.sink.batches)} batches written, {len(line.sink.taken)} events "
+            f"taken, and `write` did not return within {self.patience_s:g} s of `drain`; last "
+            f"errors: {short([*line.sink.retryable, *line.sink.undeclared][-1:])}",
+            do="have every open `write` return once `drain` is called, or raise RetryableError",
+        )
+
+    async def _collect(self, expected: Sequence[str], count: int = 0) -> list[str]:
+        """Wait for lines to arrive, and a moment longer for what should not."""
+        deadline = asyncio.get_running_loop().time() + self.patience_s
+        wanted = set(expected)
+        while True:
+            got = await self.collected()
+            late = asyncio.get_running_loop().time() > deadline
+            if late or (wanted <= set(got) and len(got) >= count):
+                break
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.02)
+        return list(await self.collected())
+
+    def _require_good_manners(self, sink: ObservedSink, test: Test) -> None:
+        """Check what holds for every write: declared errors, and reports of real events."""
+        require(
+            not sink.undeclared,
+            test,
+            seen=f"it raised {short(sink.undeclared[:1])}",
+            do="raise RetryableError from what the outside world does, RejectedError or a Report "
+            "for events that cannot be sent, and let nothing else through",
+        )
+        for batches, report in sink.reports:
+            self._require_real_events(batches, report, test)
+
+    @staticmethod
+    def _require_real_events(batches: Sequence[Batch], report: object, test: Test) -> None:
+        given = {event for b in batches for event in b.events}
+        named = {*report.rejected, *report.retry} if isinstance(report, Report) else {None}
+        require(
+            named <= given,
+            test,
+            seen=f"write returned {short(report)}, which names events that it was not given",
+            do="return None or a Report whose keys are the very event objects of the batches",
+        )
+
+    async def _require_clean(self, watch: Watch, test: Test) -> None:
+        left = await watch.until_clean(self.patience_s)
+        require(
+            not left,
+            test,
+            seen=f"left over: {'; '.join(left)[:300]}",
+            do="cancel and await every task in `close`, and close every connection",
+        )

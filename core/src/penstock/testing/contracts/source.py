@@ -1,0 +1,20 @@
+"""What a source owes: every line once, in order, no faster than it is taken."""
+
+from __future__ import annotations
+
+from penstock.testing.contracts.source_lifecycle import SourceLifecycle
+from penstock.testing.contracts.source_positions import SourcePositions
+from penstock.testing.contracts.source_reading import SourceReading
+
+
+class SourceContract(SourceReading, SourcePositions, SourceLifecycle):
+    """Subclass it, give it a source and its input, and it tests the source.
+
+    ``make_source`` and ``produce`` are needed; ``generates = True`` stands for ``produce`` where a
+    source makes its lines itself. With ``break_origin`` and ``mend_origin`` outages are tested
+    too.
+
+    Cannot check: loss that the origin itself causes, such as a log that is rotated away (test
+    with the real one that a gap is said); memory of libraries that the source uses; threads and
+    files that it leaves open.
+    """

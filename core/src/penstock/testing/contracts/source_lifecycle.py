@@ -1,0 +1,148 @@
+"""A source can be stopped at any time, survives outages and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+
+from penstock.api.errors import RetryableError
+from penstock.testing.contracts.component import asynchronous, error_of
+from penstock.testing.contracts.source_rig import SourceRig
+from penstock.testing.obligation import difference, require
+from penstock.testing.outlet import RecordingOutlet
+from penstock.testing.source_run import SourceRun
+from penstock.testing.stepping import Steps
+from penstock.testing.watch import Watch
+
+
+class SourceLifecycle(SourceRig):
+    """Opening, closing, being cancelled, and outages."""
+
+    @asynchronous
+    async def test_close_without_open(self) -> None:
+        """``close`` is safe without ``open``, and twice."""
+        source = self.make_source()
+        errors = [await error_of(source.close()), await error_of(source.close())]
+        opened = self.make_source()
+        await opened.open()
+        errors += [await error_of(opened.close()), await error_of(opened.close())]
+        require(
+            not any(errors),
+            self.test_close_without_open,
+            seen=f"close raised {[error for error in errors if error]!r}",
+            do="give what `open` makes a None in the constructor, and let `close` look at it",
+        )
+
+    @asynchronous
+    async def test_close_leaves_nothing_behind(self) -> None:
+        """``close`` lets go of everything: no task runs on, no socket stays open."""
+        lines = await self._prepare("left behind")
+        async with self._run(RecordingOutlet(settle=True)) as run:
+            await run.lines(len(lines))
+        await self._require_clean(run, self.test_close_leaves_nothing_behind)
+
+    @asynchronous
+    async def test_sends_nothing_after_close(self) -> None:
+        """After ``close`` nothing more is sent, also of what was read before."""
+        lines = await self._prepare("closed")
+        outlet = RecordingOutlet(capacity=1)
+        async with self._run(outlet) as run:
+            await run.until(lambda: outlet.waiting or len(outlet.lines()) >= len(lines))
+        before = len(outlet.sent)
+        outlet.open()
+        if not self.generates:
+            await self.produce(["after close"])
+        await asyncio.sleep(0.1)
+        require(
+            len(outlet.sent) == before,
+            self.test_sends_nothing_after_close,
+            seen=f"{len(outlet.sent) - before} batches were sent after close",
+            do="stop every task that sends when `run` is cancelled",
+        )
+
+    @asynchronous
+    async def test_stops_while_the_outlet_is_full(self) -> None:
+        """``run`` can be cancelled while ``send`` waits."""
+        await self._prepare("full")
+        outlet = RecordingOutlet(capacity=0)
+        async with self._run(outlet) as run:
+            await run.until(lambda: outlet.waiting)
+        await self._require_clean(run, self.test_stops_while_the_outlet_is_full)
+
+    @asynchronous
+    async def test_open_cancelled_anywhere(self) -> None:
+        """``open`` may be cancelled at any await; ``close`` then leaves nothing behind."""
+        for at in await self._awaits_of_open():
+            watch = Watch()
+            source = self.make_source()
+            opening = watch.run(source.open(), timeout=self.patience_s, steps=Steps(at))
+            await error_of(opening)
+            await watch.run(source.close(), timeout=self.patience_s)
+            left = await watch.until_clean(self.patience_s)
+            require(
+                not left,
+                self.test_open_cancelled_anywhere,
+                seen=f"cancelled at await {at}, left over: {'; '.join(left)[:300]}",
+                do="close what was opened when `open` does not come to its end",
+            )
+
+    async def _awaits_of_open(self) -> list[int]:
+        steps = Steps()
+        watch = Watch()
+        source = self.make_source()
+        await error_of(watch.run(source.open(), timeout=self.patience_s, steps=steps))
+        await watch.run(source.close(), timeout=self.patience_s)
+        return steps.spread(self.most_awaits)
+
+    @asynchronous
+    async def test_outage(self) -> None:
+        """An outage is survived, or a ``RetryableError``; nothing is lost or repeated by it."""
+        self._only_produced()
+        lines = await self._prepare("before the outage")
+        outlet = RecordingOutlet(settle=True)
+        async with self._run(outlet) as run:
+            await run.lines(len(lines))
+            await self.break_origin()
+            await asyncio.sleep(0.1)
+            await self.mend_origin()
+            lines += await self._prepare("after the outage", 10)
+            got = await run.lines(len(lines))
+        self._require_alive(run, self.test_outage)
+        require(
+            got == lines,
+            self.test_outage,
+            seen=difference(lines, got),
+            do="keep how far was sent on the source itself: `run` is called again with the same "
+            "object, and what is committed is not yet all that was sent",
+        )
+
+    @asynchronous
+    async def test_outage_at_start(self) -> None:
+        """An origin that is away at the start is a ``RetryableError``, or waited for."""
+        self._only_produced()
+        lines = await self._prepare("there before", 5)
+        await self.break_origin()
+        source = self.make_source()
+        opened = await error_of(asyncio.wait_for(source.open(), self.patience_s))
+        await source.close()
+        require(
+            opened is None or isinstance(opened, RetryableError | TimeoutError),
+            self.test_outage_at_start,
+            seen=f"open raised {opened!r}",
+            do="raise RetryableError from the error: what is away may come back",
+        )
+        run = SourceRun(self.make_source(), RecordingOutlet(settle=True))
+        mending = asyncio.create_task(self._mend_soon())
+        async with run:
+            await mending
+            got = await run.lines(len(lines))
+        self._require_alive(run, self.test_outage_at_start)
+        require(
+            got == lines,
+            self.test_outage_at_start,
+            seen=difference(lines, got),
+            do="begin as if nothing had been wrong once the origin is there",
+        )
+
+    async def _mend_soon(self) -> None:
+        await asyncio.sleep(0.1)
+        await self.mend_origin()

@@ -1,0 +1,124 @@
+"""What the tests of a transform stand on: the transform under core's own account."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import msgspec
+
+from penstock.api.component import Component, Transform
+from penstock.api.event import KINDS, Batch, Event, Resource, event_id
+from penstock.bus.stage import Books, Stage
+from penstock.delivery.positions import MemoryPositions
+from penstock.delivery.receipts import BatchReceipt, Lane
+from penstock.testing.contracts.component import ComponentContract
+from penstock.testing.events import WEB, batch, log, one_of_each, resource
+
+DB = resource("docker:" + "db" * 32, {"container.name": "db-1"}, {"env": "test"})
+
+
+class TransformRig(ComponentContract):
+    """What a subclass of ``TransformContract`` gives."""
+
+    def make_transform(self) -> Transform:
+        """Return a new transform with settings that let it act on ``inputs``."""
+        raise NotImplementedError
+
+    def inputs(self) -> Sequence[Batch]:
+        """Return batches that the transform acts on: some changed, some left out, some not."""
+        return sample_batches()
+
+    def make_component(self) -> Component:
+        return self.make_transform()
+
+
+class Account:
+    """A transform in one of core's stages, and all that the stage was told to count."""
+
+    def __init__(self, transform: Transform) -> None:
+        self.filtered = 0
+        self.merged = 0
+        self.held = 0
+        self.created = 0
+        self.reasons: list[str] = []
+        # Core lives on after an error, as event by event it may not come again: here it counts.
+        log = logging.Logger("penstock.contract")
+        log.addHandler(_Reasons(self.reasons))
+        self.stage = Stage("transforms.contract", lambda: transform, self._books(), log)
+
+    def _books(self) -> Books:
+        def filtered(_origin: str, _reason: str, events: int) -> None:
+            self.filtered += events
+
+        def merged(_origin: str, events: int) -> None:
+            self.merged += events
+
+        def held(_origin: str, events: int) -> None:
+            self.held += events
+
+        def created(_origin: str, events: int) -> None:
+            self.created += events
+
+        def refused(_of: Resource, _events: Sequence[Event], reason: str) -> None:
+            self.reasons.append(reason)
+
+        return Books(filtered, merged, held, created, refused)
+
+
+def sample_batches() -> list[Batch]:
+    """Make batches of two containers: plain lines, twin lines, a stack trace, every kind."""
+    trace = ["Traceback (most recent call last):", '  File "a.py", line 1', "ValueError: no"]
+    return [
+        batch(["GET /healthz 200", "GET / 200", "GET / 200"]),
+        batch([log(text, "stderr", severity=17) for text in trace]),
+        batch(["ready to accept connections", "checkpoint starting"], DB),
+        batch(one_of_each()),
+        batch([log("with attributes", attributes={"level": "debug", "ok": True})], DB),
+        batch([]),
+        batch(["the last line"], WEB),
+    ]
+
+
+def with_receipts(batches: Sequence[Batch]) -> list[tuple[Batch, BatchReceipt]]:
+    """Give each batch a receipt of its own, as an outlet does."""
+    positions = MemoryPositions()
+    made = []
+    for number, one in enumerate(batches):
+        receipt = Lane(("sources.contract", str(number)), positions).open(number + 1)
+        made.append((msgspec.structs.replace(one, trail=(receipt,)), receipt))
+    return made
+
+
+def with_mutable_parts(one: Batch) -> Batch:
+    """Copy a batch into one whose maps and events could be changed by whoever wants to."""
+    of = Resource(one.resource.origin, dict(one.resource.attributes), dict(one.resource.tags))
+    events = [
+        msgspec.structs.replace(event, attributes=dict(event.attributes)) for event in one.events
+    ]
+    return Batch(of, events, one.size, one.trail)
+
+
+def as_text(one: Batch) -> str:
+    """Write down a batch without its receipts, for comparison."""
+    kinds = [KINDS.get(type(event), "?") for event in one.events]
+    resource_text = repr((one.resource.origin, dict(one.resource.attributes), one.resource.tags))
+    events = [repr(event) for event in one.events]
+    return f"{resource_text} {one.size} {list(zip(kinds, events, strict=True))}"
+
+
+def ids(one: Batch) -> list[str]:
+    """Return the stable ids of a batch's events, without what tells of joined lines."""
+    return [event_id(one.resource.origin, event).split("+")[0] for event in one.events]
+
+
+class _Reasons(logging.Handler):
+    """Collects the errors that core logs."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__()
+        self._reasons = reasons
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self._reasons.append(str(error or record.getMessage()))

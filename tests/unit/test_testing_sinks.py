@@ -1,0 +1,277 @@
+"""The kit finds what is wrong with a sink: what it delivers, and what it says of that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+from tests.contract.sinks import SinkUnderTest, fails, impatient
+
+from penstock.api import Batch, Log, Report, RetryableError
+from penstock.testing import MemorySink, lines
+from penstock.testing.obligation import ObligationError
+
+
+async def test_a_lossy_sink() -> None:
+    class Lossy(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            return await super().write([msgspec.structs.replace(batches[0], events=())])
+
+    broken = await fails(impatient(Lossy), "test_delivers")
+    assert "0 lines instead of 20" in broken.seen
+    assert "missing 'delivers 000'" in broken.seen
+    assert "is at the destination" in broken.obligation
+
+
+async def test_a_sink_that_delivers_late() -> None:
+    class Late(MemorySink):
+        """Says that it is delivered, and delivers with the next write or at the end."""
+
+        pending: Sequence[Batch] = ()
+
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            await super().write(self.pending)
+            self.pending = batches
+            return None
+
+        async def drain(self) -> None:
+            await super().write(self.pending)
+
+    broken = await fails(impatient(Late), "test_delivers_before_it_says_so")
+    assert "missing" in broken.seen
+    assert "without a further write" in broken.obligation
+
+
+async def test_a_reordering_sink() -> None:
+    class Reordering(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            turned = [
+                msgspec.structs.replace(batch, events=batch.events[::-1]) for batch in batches
+            ]
+            return await super().write(turned)
+
+    broken = await fails(SinkUnderTest(Reordering), "test_keeps_order_of_each_resource")
+    assert "out of order from line 0" in broken.seen
+    with pytest.raises(ObligationError, match="out of order"):
+        await SinkUnderTest(Reordering).test_delivers()
+    await SinkUnderTest(Reordering, order="none").test_delivers()
+
+
+async def test_a_sink_that_writes_twice() -> None:
+    class Twice(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            await super().write(batches)
+            return await super().write(batches)
+
+    broken = await fails(SinkUnderTest(Twice), "test_delivers")
+    assert "repeated 'delivers 000'" in broken.seen
+
+
+async def test_a_sink_that_remembers_what_it_saw() -> None:
+    class Remembering(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            seen = self.__dict__.setdefault("seen", set())
+            new = [batch for batch in batches if batch.events[0] not in seen]
+            seen.update(batch.events[0] for batch in batches)
+            await asyncio.sleep(0)
+            return await super().write(new)
+
+    broken = await fails(impatient(Remembering), "test_write_cancelled_anywhere")
+    assert broken.seen.startswith("cancelled at await 1: ")
+    assert "missing" in broken.seen
+    broken = await fails(impatient(Remembering), "test_outage")
+    assert "missing" in broken.seen
+
+
+async def test_a_sink_that_takes_nothing_twice() -> None:
+    class Strict(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            known = {event for _, event in self.destination.received}
+            if any(event in known for batch in batches for event in batch.events):
+                raise ValueError("I have that already")
+            return await super().write(batches[:1])
+
+    broken = await fails(SinkUnderTest(Strict), "test_takes_the_same_events_again")
+    assert "I have that already" in broken.seen
+
+
+async def test_a_sink_that_raises_what_it_gets() -> None:
+    class Careless(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            try:
+                return await super().write(batches)
+            except RetryableError:
+                raise ConnectionResetError("peer") from None
+
+    broken = await fails(SinkUnderTest(Careless), "test_outage")
+    assert "ConnectionResetError" in broken.seen
+    assert "RetryableError" in broken.do
+
+
+async def test_a_sink_that_raises_in_open() -> None:
+    class Careless(MemorySink):
+        async def open(self) -> None:
+            raise ConnectionRefusedError("nobody there")
+
+    broken = await fails(SinkUnderTest(Careless), "test_outage_at_start")
+    assert "ConnectionRefusedError" in broken.seen
+
+
+async def test_a_sink_that_swallows_an_outage() -> None:
+    class Swallowing(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            try:
+                return await super().write(batches)
+            except RetryableError:
+                return None
+
+    broken = await fails(impatient(Swallowing), "test_outage")
+    assert "missing 'outage 004'" in broken.seen
+
+
+async def test_a_sink_that_reports_events_it_was_not_given() -> None:
+    class Inventing(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            await super().write(batches)
+            return Report({Log(1, "not yours"): "refused"})
+
+    broken = await fails(SinkUnderTest(Inventing), "test_delivers")
+    assert "names events that it was not given" in broken.seen
+
+
+async def test_a_sink_that_returns_something_else() -> None:
+    class Boolean(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            await super().write(batches)
+            return True  # type: ignore[return-value]
+
+    broken = await fails(SinkUnderTest(Boolean), "test_delivers")
+    assert "write returned True" in broken.seen
+
+
+async def test_a_sink_that_never_returns() -> None:
+    class Endless(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            await asyncio.Event().wait()
+            return None
+
+    broken = await fails(impatient(Endless), "test_delivers")
+    assert "did not return within" in broken.seen
+
+
+async def test_a_sink_that_cannot_be_cancelled() -> None:
+    released: list[bool] = []
+
+    class Stubborn(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            while not released:
+                try:
+                    await asyncio.sleep(0.01)
+                except asyncio.CancelledError:
+                    continue
+            return await super().write(batches)
+
+    broken = await fails(impatient(Stubborn), "test_write_cancelled_anywhere")
+    assert "a cancelled write does not return" in broken.seen
+    released.append(True)
+
+
+async def test_a_sink_that_waits_for_a_hung_destination() -> None:
+    class Polite(MemorySink):
+        """Wants to say goodbye before it closes."""
+
+        async def close(self) -> None:
+            await self.destination.take([])
+
+    broken = await fails(impatient(Polite), "test_hung_destination")
+    assert "close raised TimeoutError" in broken.seen
+
+
+async def test_a_sink_that_trusts_the_kernel() -> None:
+    class Trusting(MemorySink):
+        """Its destination's kernel takes what nobody reads, and loses it with the process."""
+
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            if self.destination.is_hanging:
+                return None
+            return await super().write(batches)
+
+    broken = await fails(impatient(Trusting), "test_loses_nothing_to_a_hang")
+    assert "missing 'hang 004'" in broken.seen
+
+
+async def test_a_sink_that_hides_a_refusal() -> None:
+    class Hiding(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            await super().write(batches)
+            return None
+
+    class Blunt(MemorySink):
+        """Has all events of a write refused for one."""
+
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            report = await super().write(batches)
+            events = [event for batch in batches for event in batch.events]
+            return report and Report(dict.fromkeys(events, "one of them was refused"))
+
+    assert "rejected were []" in (await fails(SinkUnderTest(Hiding), "test_refused_event")).seen
+    assert "'taken" in (await fails(SinkUnderTest(Blunt), "test_refused_event")).seen
+
+
+async def test_a_sink_that_lets_records_be_forged() -> None:
+    class Lines(MemorySink):
+        """Its destination separates records by newlines, and it does not escape them."""
+
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            split = [
+                Batch(batch.resource, [Log(1, text) for text in body.split("\n")], 1)
+                for batch in batches
+                for body in lines([batch])
+            ]
+            return await super().write(split)
+
+    broken = await fails(SinkUnderTest(Lines), "test_hostile_input")
+    assert "records" in broken.seen
+    assert "escape or frame" in broken.do
+
+
+async def test_a_sink_that_cannot_encode() -> None:
+    class Encoding(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            for text in lines(batches):
+                text.encode()
+            return await super().write(batches)
+
+    broken = await fails(SinkUnderTest(Encoding), "test_hostile_input")
+    assert "UnicodeEncodeError" in broken.seen
+
+
+async def test_a_sink_that_stumbles_over_a_kind() -> None:
+    class OnlyLogs(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            for event in batches[0].events:
+                event.body.encode("utf-8", "replace")  # type: ignore[union-attr]
+            return await super().write(batches)
+
+    contract = SinkUnderTest(OnlyLogs, kinds=["log", "counter"])
+    broken = await fails(contract, "test_takes_every_kind_it_accepts")
+    assert "AttributeError" in broken.seen
+
+
+async def test_a_sink_that_accepts_nothing() -> None:
+    broken = await fails(SinkUnderTest(MemorySink, kinds=[]), "test_takes_every_kind_it_accepts")
+    assert "accepts = frozenset()" in broken.seen
+
+
+async def test_a_sink_that_changes_its_mind() -> None:
+    class Fickle(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            for batch in batches:
+                batch.resource.tags["seen"] = "yes"  # type: ignore[index]
+                batch.events.clear()  # type: ignore[attr-defined]
+            return None
+
+    broken = await fails(SinkUnderTest(Fickle), "test_leaves_batches_alone")
+    assert "other sinks have the same objects" in broken.do

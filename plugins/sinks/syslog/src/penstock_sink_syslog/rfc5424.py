@@ -1,0 +1,92 @@
+"""RFC 5424: ``<14>1 2026-01-02T03:04:05.678901Z host app 77 - [id@1 k="v"] message``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from penstock.api import Batch, Event, Gap, Log, Resource
+from penstock_sink_syslog.header import hostname, printable
+from penstock_sink_syslog.layout import Clean, Field, Layout, Tail, Templates, between, joined
+from penstock_sink_syslog.severity import Facility
+from penstock_sink_syslog.stamp import rfc5424_second
+from penstock_sink_syslog.structured import Structure
+from penstock_sink_syslog.wording import METRICS, metric_elements
+
+HEADER_BYTES = 504
+"""The longest header with ``-`` for structured data, the space before the message included."""
+
+_FIELDS: Mapping[str, Field] = {
+    "hostname": hostname,
+    "app_name": partial(printable, limit=48),
+    "proc_id": partial(printable, limit=128),
+    "msg_id": partial(printable, limit=32),
+}
+
+
+class Rfc5424(Layout):
+    """Messages of RFC 5424, times in UTC with microseconds.
+
+    MSG has no byte order mark: without one it may be any octets, UTF-8 included, and receivers
+    keep a mark as part of the text.
+    """
+
+    def __init__(self, templates: Templates, facility: Facility, structure: Structure) -> None:
+        super().__init__(templates, facility, "<%d>1 ")
+        self._structure = structure
+
+    def texts(self, batch: Batch, clean: Clean | None = None) -> list[str]:
+        resource = batch.resource
+        tail = self._tail(resource)
+        fixed = tail if type(tail) is str else ""
+        plain = self._message is None and clean is None and fixed
+        heads, info, error = self._heads, self._info, self._error
+        texts: list[str] = []
+        add = texts.append
+        stamp = ""
+        base = 1 << 200  # Later than any time: the first event sets it.
+        for event in batch.events:
+            micros = event.time_unix_nano // 1000 - base
+            if not 0 <= micros < 1_000_000:
+                second = event.time_unix_nano // 1_000_000_000
+                stamp, base = rfc5424_second(second), second * 1_000_000
+                micros = event.time_unix_nano // 1000 - base
+            if type(event) is not Log:
+                texts += self._others(resource, event, f"{stamp}{micros:06}", clean)
+                continue
+            number = event.severity_number
+            head = (
+                heads.get(number, info) if number else (error if event.stream == "stderr" else info)
+            )
+            if plain:
+                add(f"{head}{stamp}{micros:06}{fixed}{event.body}")
+                continue
+            middle = fixed or between(tail, resource, event)
+            body = self._body(resource, event)
+            add(f"{head}{stamp}{micros:06}{middle}{clean(body) if clean else body}")
+        return texts
+
+    def _others(
+        self, resource: Resource, event: Event, time: str, clean: Clean | None
+    ) -> list[str]:
+        if type(event) in METRICS:
+            return [
+                f"{self._info}{time}{between(self._make_tail(resource, further), resource, event)}"
+                for further in metric_elements(resource, event)
+            ]
+        head = self._warning if isinstance(event, Gap) else self._info
+        body = self._wording(event)
+        middle = between(self._tail(resource), resource, event)
+        return [f"{head}{time}{middle}{clean(body) if clean else body}"]
+
+    def _make_tail(self, resource: Resource, further: Sequence[str] = ()) -> Tail:
+        parts: list[Tail] = ["Z "]
+        for name, bounded in _FIELDS.items():
+            parts += [self._field(name, resource, bounded), " "]
+        return joined([*parts, self._data(resource, further), " "])
+
+    def _data(self, resource: Resource, further: Sequence[str]) -> Tail:
+        structure = self._structure
+        if structure.per_resource:
+            return structure.render(resource, None, further)
+        return lambda resource, event: structure.render(resource, event, further)

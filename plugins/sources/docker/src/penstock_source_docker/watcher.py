@@ -1,0 +1,100 @@
+"""Learns which containers there are: events are a hint, the list is the truth."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from penstock.api import ConfigError
+from penstock_source_docker.answers import EngineEvent
+from penstock_source_docker.backoff import Backoff
+from penstock_source_docker.errors import AnswerError, AwayError
+from penstock_source_docker.events import Events
+from penstock_source_docker.roster import Roster
+from penstock_source_docker.shared import Shared
+
+LIST_EVERY_S = 30.0
+
+
+class Watcher:
+    """Keeps the roster in step with the engine, and comes back to an engine that was away."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._backoff = Backoff()
+        self._last_event = shared.began
+        self._falls = shared.engine.clock.falls
+        self._complaint = ""
+        self._patrol: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            roster = Roster(self._shared, tasks)
+            while True:
+                try:
+                    await self._watch(roster, tasks)
+                except (AwayError, AnswerError, ConfigError) as error:
+                    self._shared.up.clear()
+                    self._complain(str(error))
+                await asyncio.sleep(self._backoff.next())
+
+    async def _watch(self, roster: Roster, tasks: asyncio.TaskGroup) -> None:
+        """Subscribe, then list, so that nothing is started in between; raise where that ends."""
+        engine = self._shared.engine
+        await engine.negotiate()
+        events = Events(await engine.events(self._last_event + 1))
+        try:
+            await self._list(roster)
+            self._arrived()
+            while True:
+                await self._follow_events(events, roster)
+                await self._list(roster)
+                if self._patrol is None or self._patrol.done():
+                    self._patrol = tasks.create_task(roster.probe())
+        finally:
+            events.close()
+
+    async def _follow_events(self, events: Events, roster: Roster) -> None:
+        due = time.monotonic() + LIST_EVERY_S
+        while event := await events.next(max(due - time.monotonic(), 0)):
+            self._take(event, roster)
+
+    def _take(self, event: EngineEvent, roster: Roster) -> None:
+        # A new subscription repeats what came at the same time as the last event of the old one.
+        if event.time_nano and event.time_nano <= self._last_event:
+            return
+        self._last_event = max(self._last_event, event.time_nano)
+        container = event.actor.id
+        name = (event.actor.attributes or {}).get("name", "")
+        match event.action:
+            case "create":
+                roster.created(container, name)
+            case "start" | "die" | "died":
+                roster.started(container, name)
+            case "destroy" | "remove":
+                roster.removed(container)
+            case "rename":
+                roster.renamed(container)
+
+    async def _list(self, roster: Roster) -> None:
+        before = roster.containers
+        roster.reconcile(await self._shared.engine.containers(), before)
+        clock = self._shared.engine.clock
+        if clock.falls != self._falls:
+            self._falls = clock.falls
+            self._shared.log.warning("the engine's clock was set back: all logs are opened anew")
+            roster.restart()
+
+    def _arrived(self) -> None:
+        self._backoff.reset()
+        self._shared.up.set()
+        if self._complaint:
+            self._complaint = ""
+            self._shared.log.info("the engine is back")
+
+    def _complain(self, text: str) -> None:
+        """Log a problem once, however often it comes."""
+        if text != self._complaint:
+            self._complaint = text
+            self._shared.log.warning("the engine is away (%s); trying again", text)

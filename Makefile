@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MEMBERS := core $(wildcard plugins/*/*) deploy/penstock-all
+SOURCES := core/src $(wildcard plugins/*/*/src)
+SPACE := $() $()
 STAMP := .venv/.stamp
 
-.PHONY: setup run test lint types bench check
+.PHONY: setup run parts test lint types bench check
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml $(wildcard core/pyproject.toml plugins/*/*/pyproject.toml deploy/*/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		"Penstock needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --group dev
@@ -18,10 +22,23 @@ $(STAMP): pyproject.toml $(wildcard core/pyproject.toml plugins/*/*/pyproject.to
 run: setup
 	$(BIN)/penstock quickstart
 
+# What the system tests use: a Docker engine, rsyslog, syslog-ng. Installs where it can, never fails.
+parts:
+	tests/system/install-parts
+
+# One file or test: make test TESTS=tests/system/test_parts.py
+test: setup parts
+	$(BIN)/pytest $(TESTS)
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 types: setup
-	$(BIN)/mypy core/src
-	@for member in plugins/*/*; do echo "mypy $$member"; $(BIN)/mypy $$member/src || exit 1; done
+	MYPYPATH=$(subst $(SPACE),:,$(SOURCES)) $(BIN)/mypy $(SOURCES) tests/conftest.py tests/system/parts tests/architecture
+
+# Some of them, or fewer runs: make bench BENCH="b1 --runs 1"
+bench: setup parts
+	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+check: lint types test

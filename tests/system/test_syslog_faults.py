@@ -168,7 +168,7 @@ def receive(tmp_path: Path) -> Iterator[Callable[..., Receiver]]:
 
 
 # A receive buffer of a fixed size takes in twice the window that it announces.
-@pytest.mark.parametrize(("hang_s", "buffer"), [(0.0, 0), (3.0, 0), (3.0, 1_000_000)])
+@pytest.mark.parametrize(("hang_s", "buffer"), [(3.0, 0), (3.0, 1_000_000)])
 async def test_a_receiver_that_hangs_and_dies_loses_nothing(
     receive: Callable[..., Receiver], hang_s: float, buffer: int
 ) -> None:

@@ -75,13 +75,15 @@ class Engine:
             self._prefix = f"/v{oldest[1]}"
 
     def _make_session(self) -> aiohttp.ClientSession:
-        # Over HTTP/1.0 Docker does not wrap every line in a chunk of its own. A limit on
-        # connections would starve the follow that comes after it.
+        # Over HTTP/1.0 Docker does not wrap every line in a chunk of its own; no connection is
+        # used twice then. A limit on connections would starve the log that comes after it.
         connector: aiohttp.BaseConnector
         if self.endpoint.socket:
-            connector = aiohttp.UnixConnector(self.endpoint.socket, limit=0)
+            connector = aiohttp.UnixConnector(self.endpoint.socket, limit=0, force_close=True)
         else:
-            connector = aiohttp.TCPConnector(limit=0, ssl=self.endpoint.tls or True)
+            connector = aiohttp.TCPConnector(
+                limit=0, force_close=True, ssl=self.endpoint.tls or True
+            )
         return aiohttp.ClientSession(
             connector=connector,
             version=aiohttp.HttpVersion10,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import selectors
 import subprocess
 import sys
@@ -32,6 +33,7 @@ class Reception:
         self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.pid = self._process.pid
         self._facts: dict[str, Any] = {}
+        self._unread = b""
         self.port = int(self.wait("port"))
 
     def wait(self, fact: str, program: Process | None = None) -> Any:
@@ -42,11 +44,19 @@ class Reception:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while fact not in self._facts:
                 if selector.select(1.0):
-                    self._facts |= json.loads(self._process.stdout.readline())
+                    self._read(self._process.stdout.fileno())
                 elif program and not program.running and not selector.select(1.0):
                     raise AssertionError(f"ended before {fact!r}\n{program.tail()}")
                 assert time.monotonic() < deadline, f"no {fact!r}\n{program and program.tail()}"
         return self._facts[fact]
+
+    def _read(self, descriptor: int) -> None:
+        # Not readline(): what it has read ahead, no selector tells of.
+        data = os.read(descriptor, 65536)
+        assert data, "the receiver ended"
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        for line in lines:
+            self._facts |= json.loads(line)
 
     def check(self) -> dict[str, Any]:
         """End the receiver and return what it found in the messages."""

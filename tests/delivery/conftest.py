@@ -22,3 +22,12 @@ async def lab() -> AsyncIterator[Lab]:
     one = Lab()
     yield one
     await one.close()
+
+
+@pytest.fixture
+async def waited() -> Callable[[], float]:
+    """Return how many seconds nothing happened since the test began."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SkippingLoop)
+    began = loop.skipped
+    return lambda: loop.skipped - began

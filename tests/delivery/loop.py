@@ -32,5 +32,10 @@ class SkippingLoop(asyncio.SelectorEventLoop):
         self._skipping = SkippingSelector()
         super().__init__(self._skipping)
 
+    @property
+    def skipped(self) -> float:
+        """The seconds that were skipped: what was waited for, however slow the machine is."""
+        return self._skipping.skipped
+
     def time(self) -> float:
-        return super().time() + self._skipping.skipped
+        return super().time() + self.skipped

@@ -115,6 +115,72 @@ async def test_a_long_outage_is_no_evidence_once_another_comes_through() -> None
     assert next(failures, None) is None
 
 
+async def test_a_few_failures_divide_nothing_however_many_others_come_through() -> None:
+    failures = iter(range(4))
+    others = 0
+
+    async def write(batches: Sequence[Batch]) -> Report | None:
+        nonlocal others
+        if text(batches[0].events[0]) != "a":
+            others += 1
+            return None
+        enough = others + 300
+        while others < enough:
+            await asyncio.sleep(0.001)
+        if next(failures, None) is not None:
+            raise RetryableError("now and then")
+        return None
+
+    sink = ScriptedSink(write, order="none", in_flight=2)
+    async with Line(sink, batch=BatchSettings(max_events=2, max_wait_ms=0)) as line:
+        await line.send("a", "b")
+        for number in range(1600):
+            await line.send(str(number), lane="other")
+            await asyncio.sleep(0.001)
+    assert [one for one in sink.writes if "a" in one] == [["a", "b"]] * 5
+    assert line.counts() == {"delivered": 1602}
+
+
+async def test_what_makes_progress_is_never_divided() -> None:
+    async def write(batches: Sequence[Batch]) -> Report | None:
+        await asyncio.sleep(0.01)
+        events = [event for batch in batches for event in batch.events]
+        return Report(retry=events[1:]) if text(events[-1]) == "last" else None
+
+    sink = ScriptedSink(write, order="none", in_flight=2)
+    async with Line(sink, batch=BatchSettings(max_events=20, max_wait_ms=0)) as line:
+        await line.send(*map(str, range(19)), "last")
+        while "last" not in sink.delivered:
+            await line.send("other", lane="b")
+            await asyncio.sleep(0.002)
+    assert [len(one) for one in sink.writes if one[-1] == "last"] == [*range(20, 0, -1)]
+
+
+async def test_a_suspect_is_not_divided_further_in_an_outage() -> None:
+    sink = ScriptedSink(order="none", in_flight=2)
+    is_down = False
+
+    async def write(batches: Sequence[Batch]) -> Report | None:
+        nonlocal is_down
+        is_down = is_down or len(sink.writes[-1]) == 32
+        if is_down or "poison" in sink.writes[-1]:
+            raise RetryableError("unavailable")
+        return None
+
+    sink.script = write
+    async with Line(sink, batch=BatchSettings(max_events=64, max_wait_ms=0)) as line:
+        await line.send("poison", *["a"] * 63)
+        while not is_down:
+            await line.send("other", lane="b")
+            await asyncio.sleep(0.001)
+        calls = len(sink.writes)
+        while len(sink.writes) < calls + 100:
+            await asyncio.sleep(0.001)
+        assert min(len(one) for one in sink.writes if "poison" in one) >= 16
+        sink.script = None
+    assert line.counts() == {"delivered": len(sink.delivered)}
+
+
 async def test_a_single_poison_event_is_found_when_others_come_later() -> None:
     far = Destination()
     sink = ScriptedSink(far.write)

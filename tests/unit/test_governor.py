@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from penstock.api.settings import RetrySettings
-from penstock.delivery.governor import Governor, Record
+from penstock.delivery.evidence import Record
+from penstock.delivery.governor import Governor
 from penstock.testing import ManualClock
 
 SETTINGS = RetrySettings(initial_backoff_ms=100, max_backoff_ms=1000)
@@ -87,21 +88,6 @@ async def test_ready_waits_on_while_the_wait_grows() -> None:
     one.failed(retry_after=0.05)
     await asyncio.wait_for(ready, 5)
     assert one.wait == 0
-
-
-def test_failure_rate_is_that_of_the_others(clock: ManualClock) -> None:
-    one = governor(clock)
-    since = one.record
-    assert one.failure_rate(since, besides=0) == 1.0
-    one.failed()
-    one.failed()
-    assert one.failure_rate(since, besides=2) == 1.0
-    for _ in range(9):
-        one.succeeded()
-    assert one.failure_rate(since, besides=2) == pytest.approx(0.1)
-    one.failed()
-    assert one.failure_rate(since, besides=2) == pytest.approx(2 / 11)
-    assert one.failure_rate(one.record, besides=0) == 1.0
 
 
 def test_the_record_counts_all(clock: ManualClock) -> None:

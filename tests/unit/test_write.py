@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from penstock.api import Batch, Log, Resource, heap_size
 from penstock.bus.write import DOUBTFUL_AFTER, Write, only
-from penstock.delivery.governor import Record
+from penstock.delivery.evidence import Record
 from penstock.delivery.positions import MemoryPositions
 from penstock.delivery.receipts import BatchReceipt, Lane
 
@@ -56,24 +56,11 @@ def test_parts_come_where_the_whole_was() -> None:
 
 def test_parts_begin_anew() -> None:
     write, _ = make(4)
-    write.attempts, write.strikes = 9, 5
+    write.attempts = 9
+    write.evidence.failed(Record(3, 4))
     for part in write.halves(Record(3, 4), suspect=True):
-        assert (part.attempts, part.strikes, part.suspect) == (0, 0, True)
-        assert part.since == part.failed_at == Record(3, 4)
-
-
-def test_what_is_left_of_a_write_keeps_its_history() -> None:
-    write, _ = make(4, 4)
-    write.attempts, write.strikes, write.suspect = 3, 2, True
-    rest = write.rest(write.batches[:1])
-    assert (rest.number, rest.attempts, rest.strikes, rest.suspect) == ((1,), 3, 2, True)
-
-
-def test_a_failure_is_a_strike_only_if_another_came_through_since_the_last() -> None:
-    write, _ = make(1)
-    for record in (Record(0, 1), Record(0, 2), Record(3, 3), Record(3, 4), Record(4, 5)):
-        write.failed(record)
-    assert write.strikes == 2
+        assert (part.attempts, part.evidence.strikes, part.suspect) == (0, 0, True)
+        assert part.evidence.last == Record(3, 4)
 
 
 @pytest.mark.parametrize(

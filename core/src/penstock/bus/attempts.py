@@ -88,11 +88,19 @@ class Attempts:
         if not (report.rejected or report.retry):
             return self._delivered(write)
         again = set(report.retry).difference(report.rejected)
-        rests = (self._partly(batch, report.rejected, again) for batch in write.batches)
-        left = write.rest([rest for rest in rests if rest])
-        if left.events < write.events:
+        rests = [self._partly(batch, report.rejected, again) for batch in write.batches]
+        left = [rest for rest in rests if rest]
+        if sum(len(rest.events) for rest in left) < write.events:
             self._governor.succeeded()
-        return self._failed(left, "partial", None, report.retry_after) if left.batches else []
+            # What makes progress is no poison: the evidence against the rest begins anew.
+            write = Write(
+                write.number,
+                left,
+                self._governor.record,
+                attempts=write.attempts,
+                suspect=write.suspect,
+            )
+        return self._failed(write, "partial", None, report.retry_after) if left else []
 
     def _partly(
         self, batch: Batch, rejected: Mapping[Event, str], again: Collection[Event]
@@ -119,31 +127,17 @@ class Attempts:
     ) -> list[Write]:
         is_defect = reason == "plugin_error"
         wait = self._governor.failed(retry_after)
-        write.failed(self._governor.record, by_defect=is_defect)
+        write.evidence.failed(self._governor.record, by_defect=is_defect)
         why = _why(reason, error)
         self._say(write, why, error if is_defect else None, wait)
         if self._max_attempts and write.attempts >= self._max_attempts:
             return self._dead(write, f"{why} ({write.attempts} attempts)", "max_attempts")
-        if self._is_defective(write) if is_defect else self._is_to_blame(write):
+        if _is_defective(write) if is_defect else _is_poisoned(write):
             if write.events == 1:
                 return self._dead(write, why, reason if is_defect else "poison")
             return list(write.halves(self._governor.record, suspect=True))
         self._telemetry.add(RETRIES, (*self._labels, reason))
         return [write]
-
-    @staticmethod
-    def _is_defective(write: Write) -> bool:
-        """Say whether to look for what makes the plugin raise: a few times may be a coincidence."""
-        return write.defects >= DOUBTFUL_AFTER or (write.suspect and write.events > 1)
-
-    def _is_to_blame(self, write: Write) -> bool:
-        """Say whether it is rather the write than the destination that makes it fail.
-
-        Its failures must be unlikely by how the other writes fare: an outage buries nothing.
-        """
-        limit = POISONOUS if write.events == 1 else 1.0 if write.suspect else SUSPICIOUS
-        rate = self._governor.failure_rate(write.since, besides=write.attempts)
-        return bool(rate**write.strikes < limit)
 
     def _say(self, write: Write, why: str, defect: Exception | None, wait: float) -> None:
         if not self._quiet.allows(why.partition(":")[0]):
@@ -161,6 +155,19 @@ class Attempts:
             self._settling.refuse(batch, batch.events, why, reason)
             self._settling.release(batch)
         return []
+
+
+def _is_defective(write: Write) -> bool:
+    """Say whether to look for what makes the plugin raise: a few times may be a coincidence."""
+    return write.evidence.defects >= DOUBTFUL_AFTER or (write.suspect and write.events > 1)
+
+
+def _is_poisoned(write: Write) -> bool:
+    """Say whether its failures are rather its own than the destination's."""
+    if write.suspect and write.events > 1:
+        return write.evidence.strikes > 0
+    limit = POISONOUS if write.events == 1 else SUSPICIOUS
+    return write.evidence.strikes >= DOUBTFUL_AFTER and write.evidence.chance < limit
 
 
 def _reason(error: Exception) -> str:

@@ -119,7 +119,7 @@ class Schedule:
         """
         if self._sink.order == "stream" or not write.is_doubtful:
             return False
-        return write.failed_at.successes == self._governor.record.successes
+        return write.evidence.last.successes == self._governor.record.successes
 
     def _take(self) -> Write | None:
         """Make a write of what waits in the buffer, unless there is nothing or it may yet fill."""

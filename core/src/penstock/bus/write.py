@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from penstock.api.event import Batch, Event, heap_size
 from penstock.bus.buffer import split
-from penstock.delivery.governor import Record
+from penstock.delivery.evidence import Evidence, Record
 
 DOUBTFUL_AFTER = 5
 """Failed attempts after which a write itself may be at fault."""
@@ -19,39 +19,21 @@ class Write:
     come where it was. A ``suspect`` is part of one that failed often while others succeeded.
     """
 
-    __slots__ = (
-        "attempts",
-        "batches",
-        "defects",
-        "failed_at",
-        "number",
-        "since",
-        "strikes",
-        "suspect",
-    )
+    __slots__ = ("attempts", "batches", "evidence", "number", "suspect")
 
     def __init__(
         self,
         number: tuple[int, ...],
         batches: Sequence[Batch],
-        since: Record,
+        record: Record,
         *,
         attempts: int = 0,
-        strikes: int = 0,
-        defects: int = 0,
         suspect: bool = False,
     ) -> None:
         self.number = number
         self.batches = batches
-        self.since = since
-        """How the destination's writes had fared when this one was made."""
+        self.evidence = Evidence(record)
         self.attempts = attempts
-        self.failed_at = since
-        """How they had fared when this one last failed."""
-        self.strikes = strikes
-        """How often it failed after another had come through."""
-        self.defects = defects
-        """How often the plugin raised an error of its own."""
         self.suspect = suspect
 
     def __lt__(self, other: Write) -> bool:
@@ -74,25 +56,7 @@ class Write:
         """Whether it failed so often that it may be the write's fault."""
         return self.suspect or self.attempts >= DOUBTFUL_AFTER
 
-    def failed(self, record: Record, *, by_defect: bool = False) -> None:
-        """Note that it failed, and how the destination's writes fare."""
-        self.strikes += record.successes > self.failed_at.successes
-        self.defects += by_defect
-        self.failed_at = record
-
-    def rest(self, batches: Sequence[Batch]) -> Write:
-        """Return the write of what is left of it."""
-        return Write(
-            self.number,
-            batches,
-            self.since,
-            attempts=self.attempts,
-            strikes=self.strikes,
-            defects=self.defects,
-            suspect=self.suspect,
-        )
-
-    def halves(self, since: Record, *, suspect: bool = False) -> tuple[Write, Write]:
+    def halves(self, record: Record, *, suspect: bool = False) -> tuple[Write, Write]:
         """Divide it in two; the receipts of a batch that is cut are held by both parts.
 
         The parts begin with no attempts: a destination that fails now and then must not bury an
@@ -112,8 +76,8 @@ class Write:
                 right.append(batch)
             room -= len(batch.events)
         return (
-            Write((*self.number, 0), left, since, suspect=suspect),
-            Write((*self.number, 1), right, since, suspect=suspect),
+            Write((*self.number, 0), left, record, suspect=suspect),
+            Write((*self.number, 1), right, record, suspect=suspect),
         )
 
 

@@ -5,16 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import NamedTuple
 
 from penstock.api.settings import RetrySettings
-
-
-class Record(NamedTuple):
-    """How many writes to a destination came through so far, and how many failed."""
-
-    successes: int = 0
-    failures: int = 0
+from penstock.delivery.evidence import Record
 
 
 class Governor:
@@ -68,15 +61,6 @@ class Governor:
         if retry_after is not None:
             self._until = max(self._until, now + retry_after)
         return self._until - now
-
-    def failure_rate(self, since: Record, besides: int) -> float:
-        """Return the share of writes that failed since a record, but for so many failures.
-
-        It is 1.0 as long as nothing came through: then nothing speaks for the destination.
-        """
-        succeeded = self.record.successes - since.successes
-        failed = max(0, self.record.failures - since.failures - besides)
-        return (failed + 1) / (failed + 1 + succeeded)
 
     async def ready(self) -> None:
         """Wait until a write may start."""

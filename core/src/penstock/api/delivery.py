@@ -89,5 +89,11 @@ class Outlet(Protocol):
     def duplicates(self, resource: Resource, count: int) -> None:
         """Count events that were read again and recognised: they are no part of what was read."""
 
+    def at_risk(self, resource: Resource, seconds_to_loss: float | None) -> None:
+        """Say in how many seconds unread events will be lost at the present rate.
+
+        None: nothing is at risk. What was said last of an origin counts until it is retired.
+        """
+
     def retire(self, lane: str) -> None:
         """Forget a lane, whose origin is gone, once all of it is settled."""

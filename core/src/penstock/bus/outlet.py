@@ -90,6 +90,9 @@ class SourceOutlet:
     def duplicates(self, resource: Resource, count: int) -> None:
         self._ledger.duplicates[self.table] = self._ledger.duplicates.get(self.table, 0) + count
 
+    def at_risk(self, resource: Resource, seconds_to_loss: float | None) -> None:
+        self._services.risks.say(self.table, resource, seconds_to_loss)
+
     def retire(self, lane: str) -> None:
         known = self._lane((self.table, lane))
         known.retire(lambda: self._forget(known))
@@ -121,6 +124,7 @@ class SourceOutlet:
     def _forget(self, lane: Lane) -> None:
         self._services.lanes.pop(lane.key, None)
         self._ledger.fold(lane.origin)
+        self._services.risks.forget(self.table, lane.origin)
 
     def _observe_lag(self, batch: Batch) -> None:
         lag = (self._services.wall_clock() - batch.events[-1].time_unix_nano) / 1e9

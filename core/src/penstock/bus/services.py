@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from penstock.delivery.ledger import Ledger
 from penstock.delivery.positions import LaneKey, MemoryPositions, Positions
 from penstock.delivery.receipts import Lane
+from penstock.delivery.risks import Risks
 from penstock.telemetry import Telemetry
 
 
@@ -24,4 +25,5 @@ class Services(Struct, frozen=True, kw_only=True):
     telemetry: Telemetry = field(default_factory=Telemetry)
     positions: Positions = field(default_factory=MemoryPositions)
     lanes: dict[LaneKey, Lane] = field(default_factory=dict)
+    risks: Risks = field(default_factory=Risks)
     wall_clock: Callable[[], int] = time.time_ns

@@ -71,6 +71,7 @@ class RecordingOutlet:
     ) -> None:
         self.sent: list[Sent] = []
         self.duplicate_counts: dict[str, int] = {}
+        self.risks: dict[str, float | None] = {}
         self.retired: list[str] = []
         self.waiting = 0
         self.most_held = 0
@@ -121,6 +122,9 @@ class RecordingOutlet:
             stream=stream,
         )
         await self.send(Batch(resource, (gap,), heap_size((gap,))), lane=lane)
+
+    def at_risk(self, resource: Resource, seconds_to_loss: float | None) -> None:
+        self.risks[resource.origin] = seconds_to_loss
 
     def duplicates(self, resource: Resource, count: int) -> None:
         known = self.duplicate_counts.get(resource.origin, 0)

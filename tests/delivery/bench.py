@@ -6,8 +6,9 @@ import asyncio
 
 from penstock.api import Batch, BufferSettings, Log, Resource
 from penstock.bus.buffer import LANE_SHARE, Buffer
-from penstock.delivery.positions import LaneKey, MemoryPositions
+from penstock.delivery.positions import MemoryPositions
 from penstock.delivery.receipts import BatchReceipt, Lane
+from penstock.state.unit import LaneKey
 
 BOUND = 80_000
 SHARE = BOUND // LANE_SHARE

@@ -189,7 +189,7 @@ class Line:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for runner in self.runners:
             await runner.stop()
-        return sum(runner.abandon() for runner in self.runners)
+        return sum(runner.leave() for runner in self.runners)
 
     def check(self) -> None:
         """Hold the books to it: nothing is missing and nothing is under way."""

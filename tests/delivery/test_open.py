@@ -223,7 +223,7 @@ async def test_plugins_that_do_not_load_are_left_out(lab: Lab) -> None:
     assert lab.counts("bad") == {"dead_lettered": 2}
     assert lab.counts("y") == {"dead_lettered": 2}
     assert list(runtime.graph.sources) == ["a"]
-    reasons = {one.reason for one in runtime.graph.sinks["bad"].settling.dead_letters.letters}
+    reasons = {one.response for one in runtime.graph.sinks["bad"].settling.dead_letters.letters}
     assert reasons == {"sinks.bad: SyntaxError: line 3"}
     assert lab.position("a") == 2
     total = lab.services.ledger.total("sinks.y")

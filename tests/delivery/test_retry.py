@@ -149,7 +149,7 @@ async def test_max_attempts_ends_it_with_a_dead_letter() -> None:
         await line.send("c", position=2)
     assert line.letters() == ["a", "b"]
     assert line.reasons(Outcome.DEAD_LETTERED) == {"max_attempts": 2}
-    assert line.runner.settling.dead_letters.letters[0].reason == "retryable: down (3 attempts)"
+    assert line.runner.settling.dead_letters.letters[0].response == "retryable: down (3 attempts)"
     assert line.counts() == {"dead_lettered": 2, "delivered": 1}
     assert retries(line, "retryable") == 2
     assert line.position() == 2
@@ -174,7 +174,7 @@ async def test_an_undeclared_error_is_traced_to_the_event_that_brings_it() -> No
         await line.send(*map(str, range(10)), "bang", *map(str, range(10, 20)), position=1)
     assert sink.delivered == [str(number) for number in range(20)]
     assert line.letters() == ["bang"]
-    assert line.runner.settling.dead_letters.letters[0].reason == "KeyError: 'bang'"
+    assert line.runner.settling.dead_letters.letters[0].response == "KeyError: 'bang'"
     assert line.reasons(Outcome.DEAD_LETTERED) == {"plugin_error": 1}
     assert line.position() == 1
 
@@ -235,7 +235,7 @@ async def test_exactly_the_refused_events_are_dead_lettered(
     assert sorted(map(int, sink.delivered)) == good
     assert sorted(map(int, line.letters())) == sorted(bad)
     assert line.reasons(Outcome.DEAD_LETTERED) == {"rejected": len(bad)}
-    assert {one.reason for one in line.runner.settling.dead_letters.letters} == {"bad event"}
+    assert {one.response for one in line.runner.settling.dead_letters.letters} == {"bad event"}
     assert (line.position("a"), line.position("b")) == (80, 90)
     if order == "resource" or in_flight == 1:
         for lane in range(2):

@@ -54,7 +54,7 @@ max_events = 0
 max_wait = 5
 
 [sinks.labsink.buffer]
-type = "disk"
+type = "tape"
 when_full = "drop"
 
 [sinks.labsink.tls]
@@ -133,7 +133,7 @@ def place(text: str, line: str) -> str:
         ("sizes = [1, 2, 3, 4]", "sinks.labsink.sizes", "at most 3 long"),
         ("max_events = 0", "sinks.labsink.batch.max_events", "an integer, at least 1, got 0"),
         ("max_wait = 5", "sinks.labsink.batch.max_wait", 'did you mean "max_wait_ms"?'),
-        ('type = "disk"', "sinks.labsink.buffer.type", 'expected "memory", got "disk"'),
+        ('type = "tape"', "sinks.labsink.buffer.type", 'expected "disk" or "memory" or "overflow", got "tape"'),
         ('when_full = "drop"', "sinks.labsink.buffer.when_full", '"block"'),
         ('verify = "no"', "sinks.labsink.tls.verify", "true or false"),
         (

@@ -8,8 +8,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
+from typing import Protocol
 
 from penstock.api.errors import ConfigError
 from penstock.bus.deadline import LAST_WORDS_S, Deadline, end
@@ -19,6 +20,8 @@ from penstock.bus.sink_runner import SinkRunner
 from penstock.bus.source_runner import SourceRunner
 from penstock.bus.tasks import spawn
 from penstock.config.plan import Plan
+from penstock.delivery.orphans import bury, explain, orphans
+from penstock.durable import state
 from penstock.notify import keep_watchdog_quiet, notify
 from penstock.telemetry import RELOAD_SUCCESSFUL
 from penstock.wiring import Wiring
@@ -35,15 +38,41 @@ LEAVE_S = 1.0
 """How long what plugins left behind may take to end, once everything is closed."""
 
 
-def run(plan: Plan, *, reload: Callable[[], Plan] | None = None) -> int:
+LAST_STATE_S = 1.5
+"""How long the last state may take to be written, behind the deadline."""
+
+
+class Companion(Protocol):
+    """Something that runs beside the graph and shows it, such as the admin's server."""
+
+    async def start(self, runtime: Runtime) -> None:
+        """Begin, before the sources do. A ``ConfigError`` stops the start."""
+
+    async def changed(self, runtime: Runtime) -> None:
+        """Follow a reload: ``runtime.plan`` is another one."""
+
+    async def stop(self) -> None:
+        """End, after everything else."""
+
+
+def run(
+    plan: Plan,
+    *,
+    reload: Callable[[], Plan] | None = None,
+    companions: Sequence[Companion] = (),
+) -> int:
     """Run a plan until its sources end or a signal comes; return the exit code.
 
     ``reload`` gives the new plan on SIGHUP. A ``ConfigError`` of a component that opens is
     raised after everything is closed again: nothing half-started. What a plugin leaves behind
     (a task that ignores its cancellation, a thread that hangs) cannot keep the process alive.
     """
-    with asyncio.Runner() as runner:
-        code = runner.run(Runtime(plan, reload).main())
+    settings = plan.settings
+    with (
+        state(settings.state_dir or "", settings.max_disk_bytes) as services,
+        asyncio.Runner() as runner,
+    ):
+        code = runner.run(Runtime(plan, reload, services, companions).main())
         leave = threading.Timer(LEAVE_S, _leave, (code,))
         leave.daemon = True
         leave.start()
@@ -64,9 +93,13 @@ class Runtime:
         plan: Plan,
         reload: Callable[[], Plan] | None = None,
         services: Services | None = None,
+        companions: Sequence[Companion] = (),
     ) -> None:
         self.services = services or Services()
-        self._plan = plan
+        self.plan = plan
+        self.ready = False
+        """Whether everything was started and nothing stops it."""
+        self._companions = companions
         self._reload = reload
         self._wiring = Wiring(plan, self.services)
         self._hangup = asyncio.Event()
@@ -86,8 +119,25 @@ class Runtime:
 
     async def main(self) -> int:
         """Run to the end and return the exit code."""
-        self._say_what_is_broken(self._plan)
+        self._say_what_is_broken(self.plan)
         self._listen()
+        journal = self.services.journal
+        if journal:
+            journal.start()
+        try:
+            await self._settle_orphans()
+            for companion in self._companions:
+                await companion.start(self)
+            code = await self._run()
+        finally:
+            for companion in self._companions:
+                await companion.stop()
+            if journal:
+                await journal.close(LAST_STATE_S)
+        return code or self._unwritten()
+
+    async def _run(self) -> int:
+        """Open, run until a stop and drain."""
         if not await self._open(self.graph.runners):
             return EXIT_OK
         self.graph.start()
@@ -95,18 +145,39 @@ class Runtime:
             spawn(keep_watchdog_quiet(), "watchdog"),
             spawn(self._flush_by_clock(), "flush"),
         )
+        self.ready = True
         notify("READY=1")
         _log.info("running", extra=self._summary())
         await self._until_stopped()
+        self.ready = False
         notify("STOPPING=1")
         code = await self._drain()
         await end(background)
         return code
 
+    async def _settle_orphans(self) -> None:
+        """Refuse to start with events on disk that no sink will deliver, or bury them."""
+        journal, folder = self.services.journal, self.services.folder
+        left = orphans(self.services.spools, (f"sinks.{name}" for name in self.graph.sinks))
+        if not (left and journal and folder):
+            return
+        if self.plan.settings.orphans == "refuse":
+            raise ConfigError(explain(left, str(folder.path)))
+        for table in left:
+            buried = await bury(self.services.spools[table], journal, self.services.wall_clock())
+            _log.warning(
+                "%s is gone: its events are dead letters now", table, extra={"events": buried}
+            )
+
+    def _unwritten(self) -> int:
+        """Count what was to be left on disk and could not be written; return the exit code."""
+        left = sum(sink.count_unwritten() for sink in self.graph.sinks.values())
+        return EXIT_ABANDONED if left else EXIT_OK
+
     def stop(self) -> None:
         """Begin to drain; called again, stop at once."""
         again = self._stop.is_set()
-        within_s = 0.0 if again else self._plan.settings.drain_timeout_s
+        within_s = 0.0 if again else self.plan.settings.drain_timeout_s
         _log.info("stopping at once" if again else "stopping", extra={"within_s": within_s})
         self._stop.set()
         self._opening.after(0)
@@ -183,7 +254,7 @@ class Runtime:
         if before := self._successions.get(name):
             await asyncio.wait((before,))
         await self.graph.finish(sink, self._deadline)
-        self._abandoned += sink.abandon()
+        self._abandoned += sink.leave()
 
     # --- reload --------------------------------------------------------------------------
 
@@ -224,20 +295,23 @@ class Runtime:
         await old.stop_sources(leaving, deadline)
         gone = [name for name, sink in old.sinks.items() if sink not in new.runners]
         new.take_over(old)
-        self._plan, self._wiring = plan, wiring
+        self.plan, self._wiring = plan, wiring
         new.start(later=[new.sinks[name] for name in gone if name in new.sinks])
         for name in gone:
             self._successions[name] = spawn(self._hand_over(old, name), f"sinks.{name}")
+        for companion in self._companions:
+            await companion.changed(self)
         self.services.telemetry.set(RELOAD_SUCCESSFUL, (), 1)
         _log.info("reloaded", extra=self._summary())
 
     async def _hand_over(self, old: Graph, name: str) -> None:
         """Let a sink that left deliver what it has; its successor, if any, begins after it."""
         sink = old.sinks[name]
+        sink.buffer.detach()
         await old.finish(sink, self._handover)
         successor = self.graph.sinks.get(name)
         if successor is None:
-            self._abandoned += sink.abandon("removed", commit=True)
+            self._abandoned += sink.leave("removed", commit=True)
         else:
             successor.adopt(sink)
             self.graph.run(successor)

@@ -66,6 +66,36 @@ WRITE_DURATION = Metric(
     "Time from the start of a write until it returned or failed.",
     ("component", "type"),
 )
+BUFFER_EVENTS = Metric(
+    "penstock_buffer_events",
+    "gauge",
+    "Events that wait for a sink, in memory or on disk.",
+    ("component", "type", "store"),
+)
+TIME_TO_LOSS = Metric(
+    "penstock_time_to_loss_seconds",
+    "gauge",
+    "Least time, of all that a source reads, until unread events are lost at the present rate.",
+    ("component", "type"),
+)
+LETTERS = Metric(
+    "penstock_dead_letters",
+    "gauge",
+    "Dead letters that are kept.",
+    ("component", "type"),
+)
+LETTERS_DISCARDED = Metric(
+    "penstock_dead_letters_discarded_total",
+    "counter",
+    "Dead letters that a cap (size, age) deleted.",
+    ("component", "cap"),
+)
+CIRCUIT_OPEN = Metric(
+    "penstock_circuit_open",
+    "gauge",
+    "1 while no write to a destination may start, 0.5 while one is tried, else 0.",
+    ("component", "type"),
+)
 RELOAD_SUCCESSFUL = Metric(
     "penstock_config_last_reload_successful",
     "gauge",
@@ -80,7 +110,12 @@ METRICS: tuple[Metric, ...] = (
     GAPS,
     RETRIES,
     BUFFER_BYTES,
+    BUFFER_EVENTS,
+    CIRCUIT_OPEN,
+    LETTERS,
+    LETTERS_DISCARDED,
     SOURCE_LAG,
+    TIME_TO_LOSS,
     WRITE_DURATION,
     RELOAD_SUCCESSFUL,
     BUILD_INFO,

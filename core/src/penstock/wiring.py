@@ -82,6 +82,7 @@ class Wiring:
             buffer=plan.buffer,
             retry=plan.retry,
             dead_letter=plan.dead_letter,
+            configuration=self.plan.fingerprint,
         )
 
     def _broken_sink(self, name: str) -> SinkRunner:

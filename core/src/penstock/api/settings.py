@@ -21,11 +21,15 @@ class BufferSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where events wait for their sink, and what happens when there are too many."""
 
     type: Annotated[
-        Literal["memory"], Meta(description="Where the events are kept while they wait.")
-    ] = "memory"
+        Literal["overflow", "memory", "disk"],
+        Meta(description="overflow: memory, then disk; disk: written before it is acknowledged."),
+    ] = "overflow"
     max_memory_bytes: Annotated[
         int, Meta(ge=65_536, description="Heap bytes; one lane may use an eighth.")
     ] = 33_554_432
+    max_disk_bytes: Annotated[
+        int, Meta(ge=0, description="Bytes in the state file, for overflow and disk.")
+    ] = 1_073_741_824
     when_full: Annotated[
         Literal["block", "drop_newest", "drop_oldest"],
         Meta(description="Wait (nothing is lost), or drop and count."),

@@ -43,13 +43,17 @@ class Attempts:
         self._settling = settling
         self._max_attempts = max_attempts
         self._telemetry = services.telemetry
+        self._wall_clock = services.wall_clock
         self._labels = (settling.table, sink.name)
         self._duration = services.telemetry.histogram(WRITE_DURATION, self._labels)
         self._quiet = Quiet()
+        self.progressed = 0.0
+        """When something came through last, or was tried after a rest, by the loop's clock."""
 
     async def call(self, write: Write) -> Said:
         """Write once and return what the sink said; nothing is settled yet."""
         write.attempts += 1
+        write.first_unix_nano = write.first_unix_nano or self._wall_clock()
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
@@ -79,36 +83,35 @@ class Attempts:
         return self._delivered(write)
 
     def _delivered(self, write: Write) -> list[Write]:
-        self._governor.succeeded()
+        self._succeeded()
         for batch in write.batches:
             self._settling.delivered(batch)
         return []
+
+    def _succeeded(self) -> None:
+        self._governor.succeeded()
+        self.progressed = asyncio.get_running_loop().time()
 
     def _reported(self, write: Write, report: Report) -> list[Write]:
         if not (report.rejected or report.retry):
             return self._delivered(write)
         again = set(report.retry).difference(report.rejected)
-        rests = [self._partly(batch, report.rejected, again) for batch in write.batches]
+        rests = [self._partly(batch, report.rejected, again, write) for batch in write.batches]
         left = [rest for rest in rests if rest]
         if sum(len(rest.events) for rest in left) < write.events:
-            self._governor.succeeded()
+            self._succeeded()
             # What makes progress is no poison: the evidence against the rest begins anew.
-            write = Write(
-                write.number,
-                left,
-                self._governor.record,
-                attempts=write.attempts,
-                suspect=write.suspect,
-            )
+            write = write.rest(left, self._governor.record)
         return self._failed(write, "partial", None, report.retry_after) if left else []
 
     def _partly(
-        self, batch: Batch, rejected: Mapping[Event, str], again: Collection[Event]
+        self, batch: Batch, rejected: Mapping[Event, str], again: Collection[Event], write: Write
     ) -> Batch | None:
         """Settle what a report says of a batch; return what has to be written again."""
         refused = [event for event in batch.events if event in rejected]
         for event in refused:
-            self._settling.refuse(batch, (event,), rejected[event], "rejected")
+            why = rejected[event]
+            self._settling.refuse(batch, (event,), why, "rejected", write.tries)
         rest = only(batch, again)
         if done := len(batch.events) - len(refused) - (len(rest.events) if rest else 0):
             self._settling.delivered_part(batch, done)
@@ -152,7 +155,7 @@ class Attempts:
 
     def _dead(self, write: Write, why: str, reason: str) -> list[Write]:
         for batch in write.batches:
-            self._settling.refuse(batch, batch.events, why, reason)
+            self._settling.refuse(batch, batch.events, why, reason, write.tries)
             self._settling.release(batch)
         return []
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 from penstock.api.event import Batch, heap_size
 from penstock.api.settings import BufferSettings
-from penstock.delivery.positions import LaneKey
+from penstock.state.unit import LaneKey
 
 LANE_SHARE = 8
 """One lane may fill this fraction of a buffer, so that a noisy container starves nobody."""
@@ -49,6 +49,8 @@ class Buffer:
         self.queued_bytes = 0
         self.queued_events = 0
         self.open_bytes = 0
+        self.shared = False
+        """Whether somebody who waits here keeps other sinks waiting."""
 
     @property
     def is_empty(self) -> bool:
@@ -67,6 +69,23 @@ class Buffer:
     def blocks(self) -> bool:
         """Whether its owner chose that senders wait, rather than that events are dropped."""
         return self._when_full == "block"
+
+    @property
+    def heap_bytes(self) -> int:
+        """What it holds in memory, what is being written included."""
+        return self.queued_bytes + self.open_bytes
+
+    # --- its life ------------------------------------------------------------------------
+
+    def attach(self) -> None:
+        """Begin: the runner before this one on the same table has ended."""
+
+    def detach(self) -> None:
+        """Leave to a successor what is not in memory."""
+
+    def keep(self, batches: Sequence[Batch]) -> bool:
+        """Keep what could not be delivered beyond the process; say whether that is possible."""
+        return not batches
 
     # --- senders -------------------------------------------------------------------------
 
@@ -221,7 +240,7 @@ class Buffer:
         self._parked_events += sign * len(batch.events)
 
     def _fits(self, size: int) -> bool:
-        used = self.queued_bytes + self.open_bytes + self._promised
+        used = self.heap_bytes + self._promised
         return not used or used + size <= self._max
 
     def _lane_fits(self, lane: LaneKey, size: int) -> bool:

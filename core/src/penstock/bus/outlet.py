@@ -12,8 +12,8 @@ from penstock.api.event import Batch, Gap, Resource, heap_size
 from penstock.bus.pipeline import Pipeline
 from penstock.bus.services import Services
 from penstock.bus.sink_runner import SinkRunner
-from penstock.delivery.positions import LaneKey
 from penstock.delivery.receipts import BatchReceipt, Lane
+from penstock.state.unit import LaneKey
 from penstock.telemetry import SOURCE_LAG
 
 
@@ -44,6 +44,8 @@ class SourceOutlet:
         self._pipelines = tuple(pipelines)
         runners = dict.fromkeys(sink for pipeline in self._pipelines for sink in pipeline.sinks)
         self._runners = tuple(runner for runner in runners if runner.buffer.blocks)
+        for runner in self._runners:
+            runner.buffer.shared = runner.buffer.shared or len(runners) > 1
 
     def shut(self) -> None:
         """Take nothing any more: a source that ignores its cancellation waits for ever."""

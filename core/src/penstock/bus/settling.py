@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from penstock.api.component import Sink
 from penstock.api.delivery import Outcome
 from penstock.api.event import KINDS, Batch, Event, Resource, heap_size
 from penstock.api.settings import DeadLetterSettings
 from penstock.bus.services import Services
-from penstock.delivery.dead_letters import DeadLetter, MemoryDeadLetters
+from penstock.delivery.dead_letters import (
+    UNTRIED,
+    DeadLetter,
+    DeadLetters,
+    MemoryDeadLetters,
+    StoredDeadLetters,
+    Tries,
+)
+from penstock.delivery.page import Page
 from penstock.log import Quiet
 
 
@@ -23,11 +31,12 @@ class Settling:
         sink: Sink,
         services: Services,
         dead_letter: DeadLetterSettings,
-        log: logging.Logger,
+        *,
+        configuration: str = "",
     ) -> None:
         self.table = table
-        self.dead_letters = MemoryDeadLetters(dead_letter)
-        self.log = log
+        self.dead_letters = _keeper(table, dead_letter, services, configuration)
+        self.log = logging.getLogger(f"penstock.{table}")
         self._sink = sink
         self._ledger = services.ledger
         self._wall_clock = services.wall_clock
@@ -61,15 +70,22 @@ class Settling:
         row = self._ledger.row(self.table, batch.resource.origin)
         row.settle(Outcome.DELIVERED, "", events)
 
-    def refuse(self, batch: Batch, events: Sequence[Event], why: str, reason: str) -> None:
+    def refuse(
+        self,
+        batch: Batch,
+        events: Sequence[Event],
+        why: str,
+        reason: str,
+        tries: Tries = UNTRIED,
+    ) -> None:
         """Dead-letter events of a batch in flight; ``why`` is the text, ``reason`` its class."""
-        self._keep(batch.resource, events, why)
+        self._keep(batch.resource, events, why, reason, tries)
         row = self._ledger.row(self.table, batch.resource.origin)
         row.settle(Outcome.DEAD_LETTERED, reason, len(events))
 
     def bury(self, resource: Resource, events: Sequence[Event], why: str) -> None:
         """Dead-letter events that never reached the buffer."""
-        self._keep(resource, events, why)
+        self._keep(resource, events, why, "plugin_error")
         row = self._ledger.row(self.table, resource.origin)
         row.count(Outcome.DEAD_LETTERED, "plugin_error", len(events))
 
@@ -79,6 +95,14 @@ class Settling:
         row.settle(Outcome.DROPPED, policy, len(batch.events))
         if self._quiet.allows(policy):
             self.log.warning("buffer is full: dropping by %s", policy)
+
+    def lost(self, counts: Mapping[str, int], policy: str) -> None:
+        """Count events by origin that a policy dropped from the disk, or that are damaged there."""
+        for origin, events in counts.items():
+            row = self._ledger.row(self.table, origin)
+            row.settle(Outcome.DROPPED, policy, events)
+        if self._quiet.allows(policy):
+            self.log.error("events dropped from the disk: %s", policy)
 
     def abandon(self, batch: Batch, reason: str, *, commit: bool) -> None:
         """Count a batch that a deadline left behind; without ``commit`` it is to be read again."""
@@ -95,10 +119,42 @@ class Settling:
         for receipt in batch.trail:
             receipt.release()
 
-    def _keep(self, resource: Resource, events: Sequence[Event], why: str) -> None:
+    def abandon_page(self, page: Page, reason: str) -> int:
+        """Count a page that could not be written in time; return its events."""
+        for origin, events in page.counts.items():
+            self._ledger.row(self.table, origin).settle(Outcome.ABANDONED, reason, events)
+        page.abandon()
+        return page.events
+
+    def _keep(
+        self,
+        resource: Resource,
+        events: Sequence[Event],
+        why: str,
+        reason: str,
+        tries: Tries = UNTRIED,
+    ) -> None:
         now = self._wall_clock()
+        first = tries.first_unix_nano or now
         for event in events:
-            self.dead_letters.add(DeadLetter(self.table, resource, event, why, now))
+            letter = DeadLetter(
+                self.table, resource, event, reason, why, tries.attempts, first, now
+            )
+            self.dead_letters.add(letter)
         if self._quiet.allows(why):
             extra = {"events": len(events), "origin": resource.origin}
             self.log.error("dead-lettered: %s", why, extra=extra)
+
+
+def _keeper(
+    table: str, settings: DeadLetterSettings, services: Services, configuration: str
+) -> DeadLetters:
+    if services.journal is None:
+        return MemoryDeadLetters(settings)
+    return StoredDeadLetters(
+        table,
+        settings,
+        journal=services.journal,
+        telemetry=services.telemetry,
+        configuration=configuration,
+    )

@@ -16,10 +16,11 @@ from penstock.bus.deadline import OPEN_TIMEOUT_S, end
 from penstock.bus.schedule import Schedule
 from penstock.bus.services import Services
 from penstock.bus.settling import Settling
+from penstock.bus.spooling import PATIENCE_S, SpoolingBuffer
 from penstock.bus.tasks import is_cancelled, spawn
 from penstock.bus.write import Write
 from penstock.delivery.governor import Governor
-from penstock.telemetry import BUFFER_BYTES
+from penstock.delivery.spool import Spool
 
 
 class SinkRunner:
@@ -35,17 +36,22 @@ class SinkRunner:
         buffer: BufferSettings | None = None,
         retry: RetrySettings | None = None,
         dead_letter: DeadLetterSettings | None = None,
+        configuration: str = "",
     ) -> None:
         self.table = table
         self.sink = sink
         self.ledger = services.ledger
         self.log = logging.getLogger(f"penstock.{table}")
         self.settling = Settling(
-            table, sink, services, dead_letter or DeadLetterSettings(), self.log
+            table,
+            sink,
+            services,
+            dead_letter or DeadLetterSettings(),
+            configuration=configuration,
         )
-        self.buffer = Buffer(buffer or sink.default_buffer, self.wake, self.settling.dropped)
+        self._spool = services.spool(table)
+        self.buffer = self._buffer(buffer or sink.default_buffer, self._spool)
         self.governor = Governor(retry or RetrySettings())
-        self._telemetry = services.telemetry
         self._schedule = Schedule(sink, self.buffer, self.governor, batch or sink.default_batch)
         self._attempts = Attempts(
             sink, self.governor, self.settling, services, (retry or RetrySettings()).max_attempts
@@ -55,6 +61,14 @@ class SinkRunner:
         self._draining: asyncio.Task[None] | None = None
         self._is_open = False
         self.broken = ""
+
+    def _buffer(self, settings: BufferSettings, spool: Spool | None) -> Buffer:
+        settling = self.settling
+        if spool is None:
+            return Buffer(settings, self.wake, settling.dropped)
+        return SpoolingBuffer(
+            settings, self.wake, settling.dropped, spool, self._is_behind, settling.lost
+        )
 
     # --- what pipelines call -------------------------------------------------------------
 
@@ -96,6 +110,7 @@ class SinkRunner:
 
     async def run(self) -> None:
         """Write until drained."""
+        self.buffer.attach()
         await self._until_open()
         while not is_cancelled() and (write := await self._next()) is not None:
             if self.sink.in_flight == 1:
@@ -123,17 +138,29 @@ class SinkRunner:
         except Exception as error:
             self.log.error("close failed", exc_info=error)
 
-    def abandon(self, reason: str = "drain_timeout", *, commit: bool = False) -> int:
-        """Count what is left as abandoned and return how many events it was.
+    def leave(self, reason: str = "drain_timeout", *, commit: bool = False) -> int:
+        """Put what is left on disk, else count it as abandoned; return how many events that was.
 
-        Without ``commit`` its positions stay, so that it is read again at the next start.
+        Without ``commit`` the positions of what is abandoned stay, so that it is read again at the
+        next start.
         """
         batches = self._schedule.give_up()
+        left = sum(len(batch.events) for batch in batches)
+        if self.buffer.keep(batches):
+            if left:
+                self.log.warning("left on disk for later", extra={"events": left})
+            return 0
         for batch in batches:
             self.settling.abandon(batch, reason, commit=commit)
-        left = sum(len(batch.events) for batch in batches)
+        self.log.error("abandoned at the deadline", extra={"events": left})
+        return left
+
+    def count_unwritten(self, reason: str = "drain_timeout") -> int:
+        """Count as abandoned what was to be left on disk and could not be written."""
+        pages = self._spool.unwritten() if self._spool else ()
+        left = sum(self.settling.abandon_page(page, reason) for page in pages)
         if left:
-            self.log.error("abandoned at the deadline", extra={"events": left})
+            self.log.error("abandoned: the state cannot be written", extra={"events": left})
         return left
 
     def adopt(self, predecessor: SinkRunner) -> None:
@@ -143,11 +170,12 @@ class SinkRunner:
         if self.broken:
             self._refuse_waiting()
 
-    def observe(self) -> None:
-        """Bring the gauges up to date."""
-        held = self.buffer.queued_bytes + self.buffer.open_bytes
-        labels = (self.table, self.sink.name, "memory")
-        self._telemetry.set(BUFFER_BYTES, labels, held)
+    def _is_behind(self) -> bool:
+        """Say whether it is more than slow: nothing comes through at the moment."""
+        if not self._is_open or self.governor.circuit != "closed":
+            return True
+        idle = asyncio.get_running_loop().time() - self._attempts.progressed
+        return bool(self._schedule.open) and idle > PATIENCE_S
 
     # --- one write after the other -------------------------------------------------------
 
@@ -174,6 +202,8 @@ class SinkRunner:
                 timer.cancel()
 
     async def _write(self, write: Write) -> None:
+        if len(self._schedule.open) == 1:
+            self._attempts.progressed = asyncio.get_running_loop().time()
         if self._schedule.recovering:  # One before it failed while this task was about to start.
             again = [write]
         else:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from penstock.api.event import Batch, Event, heap_size
 from penstock.bus.buffer import split
+from penstock.delivery.dead_letters import Tries
 from penstock.delivery.evidence import Evidence, Record
 
 DOUBTFUL_AFTER = 5
@@ -19,7 +20,7 @@ class Write:
     come where it was. A ``suspect`` is part of one that failed often while others succeeded.
     """
 
-    __slots__ = ("attempts", "batches", "evidence", "number", "suspect")
+    __slots__ = ("attempts", "batches", "evidence", "first_unix_nano", "number", "suspect")
 
     def __init__(
         self,
@@ -35,6 +36,8 @@ class Write:
         self.evidence = Evidence(record)
         self.attempts = attempts
         self.suspect = suspect
+        self.first_unix_nano = 0
+        """When it was tried first; 0: not yet."""
 
     def __lt__(self, other: Write) -> bool:
         return self.number < other.number
@@ -52,9 +55,19 @@ class Write:
         return {batch.resource.origin for batch in self.batches}
 
     @property
+    def tries(self) -> Tries:
+        return Tries(self.attempts, self.first_unix_nano)
+
+    @property
     def is_doubtful(self) -> bool:
         """Whether it failed so often that it may be the write's fault."""
         return self.suspect or self.attempts >= DOUBTFUL_AFTER
+
+    def rest(self, batches: Sequence[Batch], record: Record) -> Write:
+        """Return a write of what is left of this one, with its history."""
+        rest = Write(self.number, batches, record, attempts=self.attempts, suspect=self.suspect)
+        rest.first_unix_nano = self.first_unix_nano
+        return rest
 
     def halves(self, record: Record, *, suspect: bool = False) -> tuple[Write, Write]:
         """Divide it in two; the receipts of a batch that is cut are held by both parts.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path as FilePath
@@ -192,16 +193,27 @@ class _Loading:
             for group in TABLES
             for name in getattr(pipeline, group)
         )
+        home = state_dir(settings.state_dir, self._environ or {})
+        self._check_disk(home)
         if self._problems.errors or not (complete and pipelines.certain):
             return None
-        home = state_dir(settings.state_dir, self._environ or {})
         return Plan(
             settings=msgspec.structs.replace(settings, state_dir=home),
             admin=admin,
             pipelines=pipelines.plans,
             broken={table: self._scrubber(message) for table, message in broken.items()},
+            fingerprint=hashlib.sha256(self._source.text.encode()).hexdigest()[:12],
             **self._components,
         )
+
+    def _check_disk(self, home: str) -> None:
+        """A buffer on disk needs a folder; ``overflow`` does without one."""
+        for name, sink in self._components["sinks"].items():
+            if sink.buffer.type == "disk" and not home:
+                self._problems.error(
+                    ("sinks", name, "buffer", "type"),
+                    '"disk" needs a [penstock] state_dir, and this one keeps nothing',
+                )
 
     def _result(self, plan: Plan | None) -> Loaded:
         found = self._problems

@@ -93,7 +93,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """The whole: components by name (without their kind), pipelines by name.
 
     ``broken`` maps the table of a component whose plugin does not load to the reason. Pipelines
-    still name it; it has no entry among the components.
+    still name it; it has no entry among the components. ``fingerprint`` tells one text of the
+    configuration from another.
     """
 
     settings: PenstockSettings = PenstockSettings()
@@ -103,3 +104,4 @@ class Plan(Struct, frozen=True, kw_only=True):
     sinks: Mapping[str, SinkPlan] = {}
     pipelines: Mapping[str, PipelinePlan] = {}
     broken: Mapping[str, str] = {}
+    fingerprint: str = ""

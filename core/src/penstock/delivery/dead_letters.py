@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import deque
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
-from penstock.api.event import Event, Resource, heap_size
+from penstock.api.event import Batch, Event, Resource, heap_size
 from penstock.api.settings import DeadLetterSettings
+from penstock.delivery.journal import Journal
+from penstock.state import letters
+from penstock.state.unit import LetterRow, StateError
+from penstock.telemetry import LETTERS_DISCARDED, Telemetry
+
+TRIM_EVERY_S = 600.0
+
+
+class Tries(NamedTuple):
+    """How often something was tried, and when first in Unix nanoseconds (0: never)."""
+
+    attempts: int = 0
+    first_unix_nano: int = 0
+
+
+UNTRIED = Tries()
 
 
 class DeadLetter(Struct, frozen=True):
-    """One refused event and why it was refused."""
+    """One refused event and why; ``response`` is what the destination said, ``reason`` its class.
+
+    Times are Unix nanoseconds: of the first and the last attempt.
+    """
 
     component: str
     resource: Resource
     event: Event
     reason: str
-    time_unix_nano: int
+    response: str
+    attempts: int
+    first_unix_nano: int
+    last_unix_nano: int
 
 
 class DeadLetters(Protocol):
-    """A keeper of dead letters."""
+    """A keeper of one sink's dead letters."""
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def bytes(self) -> int: ...
 
     def add(self, letter: DeadLetter) -> None:
         """Keep a letter; the oldest go when there are too many."""
@@ -34,15 +64,104 @@ class MemoryDeadLetters:
     def __init__(self, settings: DeadLetterSettings, *, max_bytes: int = 1_048_576) -> None:
         self._enabled = settings.enabled
         self._max_bytes = min(settings.max_bytes, max_bytes)
-        self._bytes = 0
+        self.bytes = 0
         self.letters: deque[DeadLetter] = deque()
         self.forgotten = 0
+
+    @property
+    def count(self) -> int:
+        return len(self.letters)
 
     def add(self, letter: DeadLetter) -> None:
         if not self._enabled:
             return
         self.letters.append(letter)
-        self._bytes += heap_size((letter.event,))
-        while self._bytes > self._max_bytes:
-            self._bytes -= heap_size((self.letters.popleft().event,))
+        self.bytes += heap_size((letter.event,))
+        while self.bytes > self._max_bytes:
+            self.bytes -= heap_size((self.letters.popleft().event,))
             self.forgotten += 1
+
+
+class StoredDeadLetters:
+    """Dead letters on disk: capped in bytes and in age, and counted when a cap bites."""
+
+    def __init__(
+        self,
+        table: str,
+        settings: DeadLetterSettings,
+        *,
+        journal: Journal,
+        telemetry: Telemetry,
+        configuration: str,
+    ) -> None:
+        self._table = table
+        self._settings = settings
+        self._journal = journal
+        self._telemetry = telemetry
+        self._configuration = configuration
+        self._trimming: asyncio.Task[None] | None = None
+        self._log = logging.getLogger(f"penstock.{table}")
+        self.count, self.bytes = journal.contents.letters.get(table, (0, 0))
+
+    def add(self, letter: DeadLetter) -> None:
+        if not self._settings.enabled:
+            return
+        size = heap_size((letter.event,))
+        batch = Batch(letter.resource, (letter.event,), size)
+        self._journal.add_letter(
+            LetterRow(
+                sink=self._table,
+                origin=letter.resource.origin,
+                reason=letter.reason,
+                response=letter.response,
+                attempts=letter.attempts,
+                first_unix_nano=letter.first_unix_nano,
+                last_unix_nano=letter.last_unix_nano,
+                configuration=self._configuration,
+                size=size,
+                batch=batch,
+            )
+        )
+        self._grow(1, size)
+        if self.bytes > self._settings.max_bytes:
+            self.trim(letter.last_unix_nano)
+
+    def removed(self, count: int, size: int) -> None:
+        """Note that letters were dropped or replayed."""
+        self._grow(-count, -size)
+
+    def trim(self, now: int) -> None:
+        """Have the letters deleted that are over the caps; ``now`` in Unix nanoseconds."""
+        if self.count and (self._trimming is None or self._trimming.done()):
+            self._trimming = asyncio.create_task(self._trim(now), name=f"{self._table} trims")
+
+    async def _trim(self, now: int) -> None:
+        age = self._settings.max_age_s
+        before = now - age * 10**9 if age else 0
+        try:
+            await self._journal.flush()
+            excess = self.bytes - self._settings.max_bytes
+            old = await self._journal.store.call(
+                lambda connection: letters.oldest(connection, self._table, excess, before)
+            )
+        except StateError as error:
+            self._log.warning("dead letters cannot be read: %s", error)
+            return
+        for reason in ("age", "size"):
+            over = [one for one in old if (one.last_unix_nano < before) == (reason == "age")]
+            if over:
+                self._discard(over, reason)
+
+    def _discard(self, over: list[letters.Letter], reason: str) -> None:
+        self._journal.delete_letters([letter.id for letter in over])
+        self._grow(-len(over), -sum(letter.size for letter in over))
+        self._telemetry.add(LETTERS_DISCARDED, (self._table, reason), len(over))
+        self._log.warning(
+            "dead letters were discarded by their cap",
+            extra={"letters": len(over), "cap": f"max_{'age_s' if reason == 'age' else 'bytes'}"},
+        )
+
+    def _grow(self, count: int, size: int) -> None:
+        self.count += count
+        self.bytes += size
+        self._journal.budget.used += size

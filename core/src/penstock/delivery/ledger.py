@@ -2,31 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+from msgspec import Struct
 
 from penstock.api.delivery import Outcome
+from penstock.state.unit import RowKey
 
 GONE = "(gone)"
 """The one row that origins fold into when they are gone."""
 
 
+class Account(Struct, frozen=True, array_like=True):
+    """A row as it is kept on disk; ``outcomes`` are (outcome, reason, events)."""
+
+    read: int
+    created: int
+    carried_in: int
+    replayed: int
+    outcomes: tuple[tuple[str, str, int], ...]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Account)
+_counts_decoder = msgspec.msgpack.Decoder(tuple[int, int, int])
+
+
 class Row:
     """One sink's account of one origin.
 
-    read + created = outcomes + in flight; ``residue`` is what is missing, and must be 0.
+    read + created + carried in + replayed = outcomes + in flight; ``residue`` is what is missing,
+    and must be 0. ``in_flight`` are all that have not come to an end, ``spooled`` those of them
+    that are, or are about to be, on disk.
     """
 
-    __slots__ = ("created", "in_flight", "outcomes", "read")
+    __slots__ = (
+        "carried_in",
+        "created",
+        "in_flight",
+        "outcomes",
+        "read",
+        "replayed",
+        "spooled",
+    )
 
     def __init__(self) -> None:
         self.read = 0
         self.created = 0
+        self.carried_in = 0
+        self.replayed = 0
         self.in_flight = 0
+        self.spooled = 0
         self.outcomes: dict[tuple[Outcome, str], int] = {}
 
     @property
     def residue(self) -> int:
-        return self.read + self.created - self.in_flight - sum(self.outcomes.values())
+        came = self.read + self.created + self.carried_in + self.replayed
+        return came - self.in_flight - sum(self.outcomes.values())
 
     def count(self, outcome: Outcome, reason: str, events: int) -> None:
         """Count events that came to an end."""
@@ -42,38 +75,117 @@ class Row:
         """Take over another row's numbers."""
         self.read += other.read
         self.created += other.created
+        self.carried_in += other.carried_in
+        self.replayed += other.replayed
         self.in_flight += other.in_flight
+        self.spooled += other.spooled
         for (outcome, reason), events in other.outcomes.items():
             self.count(outcome, reason, events)
 
+    def encode(self) -> bytes:
+        """Return what is true of it after a crash.
+
+        What is in memory only will be read again, so it was not read yet. What is delivered from
+        a page that is still on disk will be delivered again.
+        """
+        unread = self.in_flight - self.spooled
+        return _encoder.encode(
+            Account(
+                self.read - max(unread, 0),
+                self.created,
+                self.carried_in,
+                self.replayed + max(-unread, 0),
+                tuple((o.value, reason, events) for (o, reason), events in self.outcomes.items()),
+            )
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Row:
+        """Return a row as it was on disk, without what waits in the spool."""
+        account = _decoder.decode(data)
+        row = cls()
+        row.read, row.created = account.read, account.created
+        row.carried_in, row.replayed = account.carried_in, account.replayed
+        row.outcomes = {(Outcome(o), reason): events for o, reason, events in account.outcomes}
+        return row
+
 
 class Ledger:
-    """All rows, by sink table and origin, and what each source received."""
+    """All rows, by sink table and origin, and what each source received.
+
+    ``touched`` are the rows that may have changed since somebody cleared it.
+    """
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], Row] = {}
+        self._rows: dict[RowKey, Row] = {}
+        self._gone: set[str] = set()
+        self.touched: set[RowKey] = set()
         self.received: dict[str, int] = {}
         self.duplicates: dict[str, int] = {}
         self.gaps: dict[str, int] = {}
 
     def row(self, sink: str, origin: str) -> Row:
-        """Return the row of a sink and an origin, made on first use."""
+        """Return the row of a sink and an origin, made on first use, in order to change it."""
         key = (sink, origin)
+        self.touched.add(key)
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = Row()
         return row
+
+    def find(self, key: RowKey) -> Row | None:
+        """Return a row to look at."""
+        return self._rows.get(key)
 
     def rows(self) -> Iterator[tuple[str, str, Row]]:
         """Yield sink, origin and row of all rows."""
         for (sink, origin), row in self._rows.items():
             yield sink, origin, row
 
+    def restore(self, rows: Mapping[RowKey, bytes], sources: Mapping[str, bytes]) -> None:
+        """Begin with what the processes before this one wrote."""
+        for key, data in rows.items():
+            self._rows[key] = Row.decode(data)
+        for table, data in sources.items():
+            received, duplicates, gaps = _counts_decoder.decode(data)
+            self.received[table] = received
+            self.duplicates[table] = duplicates
+            self.gaps[table] = gaps
+
+    def carry_in(self, sink: str, counts: Mapping[str, int]) -> None:
+        """Take all of what waits on disk for a sink into account.
+
+        What no row knows of was carried in: the rows may have been lost with another file.
+        """
+        for origin, events in counts.items():
+            is_known = (sink, origin) in self._rows
+            row = self.row(sink, origin)
+            row.carried_in += 0 if is_known else events
+            row.in_flight += events
+            row.spooled += events
+
+    def sources(self) -> Iterable[str]:
+        """Return the tables of all sources that have counts."""
+        return {**self.received, **self.duplicates, **self.gaps}
+
+    def source(self, table: str) -> tuple[int, int, int]:
+        """Return the events received, duplicates and gaps of a source."""
+        counts = (self.received, self.duplicates, self.gaps)
+        received, duplicates, gaps = (count.get(table, 0) for count in counts)
+        return received, duplicates, gaps
+
     def fold(self, origin: str) -> None:
-        """Fold the rows of an origin that is gone and settled into one row per sink."""
-        for sink, name in [key for key in self._rows if key[1] == origin]:
-            if self._rows[sink, name].in_flight == 0:
-                self.row(sink, GONE).add(self._rows.pop((sink, name)))
+        """Fold the rows of an origin that is gone into one row per sink, once it is settled."""
+        self._gone.add(origin)
+        self.fold_settled()
+
+    def fold_settled(self) -> None:
+        """Fold the rows of origins that are gone and have nothing in flight any more."""
+        for sink, origin in [key for key in self._rows if key[1] in self._gone]:
+            if self._rows[sink, origin].in_flight == 0:
+                self.row(sink, GONE).add(self._rows.pop((sink, origin)))
+                self.touched.add((sink, origin))
+        self._gone.intersection_update(origin for _, origin in self._rows)
 
     def total(self, sink: str) -> Row:
         """Return the sum of a sink's rows."""

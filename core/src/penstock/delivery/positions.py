@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-LaneKey = tuple[str, str]
-"""A lane's name in the whole process: ``(source table, lane)``."""
+from penstock.state.unit import LaneKey
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder()
 
 
 class Positions(Protocol):
@@ -15,6 +18,9 @@ class Positions(Protocol):
 
     def load(self, lane: LaneKey) -> object | None:
         """Return the committed position as plain builtins, None if there is none."""
+
+    def lanes(self, source: str) -> Sequence[str]:
+        """Return the lanes of a source that have a position."""
 
     def commit(self, lane: LaneKey, position: object) -> None:
         """Remember that everything up to here is settled."""
@@ -33,8 +39,43 @@ class MemoryPositions:
         position = self._positions.get(lane)
         return None if position is None else msgspec.to_builtins(position)
 
+    def lanes(self, source: str) -> Sequence[str]:
+        return [lane for table, lane in self._positions if table == source]
+
     def commit(self, lane: LaneKey, position: object) -> None:
         self._positions[lane] = position
 
     def forget(self, lane: LaneKey) -> None:
         self._positions.pop(lane, None)
+
+
+class StoredPositions(MemoryPositions):
+    """Positions that begin as they are on disk, and tell what has changed since."""
+
+    def __init__(self, stored: Mapping[LaneKey, bytes], on_change: Callable[[], None]) -> None:
+        super().__init__()
+        self._positions = {lane: _decoder.decode(data) for lane, data in stored.items()}
+        self._on_change = on_change
+        self._changed: dict[LaneKey, None] = {}
+
+    def commit(self, lane: LaneKey, position: object) -> None:
+        self._positions[lane] = position
+        self._changed[lane] = None
+        self._on_change()
+
+    def forget(self, lane: LaneKey) -> None:
+        if self._positions.pop(lane, None) is not None:
+            self._changed[lane] = None
+            self._on_change()
+
+    @property
+    def is_changed(self) -> bool:
+        return bool(self._changed)
+
+    def changes(self) -> dict[LaneKey, bytes | None]:
+        """Return what has to be written since the last call; None for what was forgotten."""
+        changed, self._changed = self._changed, {}
+        return {
+            lane: _encoder.encode(self._positions[lane]) if lane in self._positions else None
+            for lane in changed
+        }

@@ -6,7 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from penstock.delivery.positions import LaneKey, Positions
+from penstock.delivery.positions import Positions
+from penstock.state.unit import LaneKey
 
 
 class BatchReceipt:

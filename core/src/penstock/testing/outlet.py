@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
 from penstock.api.delivery import Receipt
 from penstock.api.event import Batch, Event, Gap, Log, Resource, heap_size
-from penstock.delivery.positions import LaneKey
 from penstock.delivery.receipts import Lane
+from penstock.state.unit import LaneKey
 
 
 class Sent(Struct, frozen=True, eq=False):
@@ -45,6 +45,9 @@ class LanePositions:
 
     def load(self, lane: LaneKey) -> object | None:
         return self.by_lane.get(lane[1])
+
+    def lanes(self, source: str) -> Sequence[str]:
+        return list(self.by_lane)
 
     def commit(self, lane: LaneKey, position: object) -> None:
         self.by_lane[lane[1]] = to_builtins(position)

@@ -120,7 +120,7 @@ class SinkLine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.runner.stop()
-        self.runner.abandon()
+        self.runner.leave()
 
     async def send(self, *batches: Batch) -> None:
         """Send batches into the pipeline, each on the lane of its origin."""

@@ -1,0 +1,228 @@
+"""Collects everything that has to be on disk, and writes it in groups."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from penstock.delivery.disk import DiskBudget
+from penstock.delivery.ledger import Ledger
+from penstock.delivery.page import Page
+from penstock.delivery.positions import StoredPositions
+from penstock.state.pages import PageRow
+from penstock.state.unit import (
+    Contents,
+    LaneKey,
+    LetterRow,
+    PageKey,
+    RowKey,
+    StateError,
+    Unit,
+)
+
+if TYPE_CHECKING:
+    from penstock.state.store import Store
+
+POSITIONS_EVERY_S = 0.2
+"""How long a position may wait to be written: what is delivered in it comes twice after a crash."""
+
+LEDGER_EVERY_S = 1.0
+RETRY_AFTER_S = 1.0
+
+_log = logging.getLogger("penstock.state")
+
+
+class Journal:
+    """One group is written at a time; what comes meanwhile makes up the next one.
+
+    A group is what was true at one moment: pages, dead letters and the positions behind them, and
+    the ledger that goes with them. Nothing on disk ever tells more than was true.
+    """
+
+    def __init__(
+        self, store: Store, contents: Contents, ledger: Ledger, budget: DiskBudget
+    ) -> None:
+        self.store = store
+        self.ledger = ledger
+        self.budget = budget
+        self.contents = contents
+        self.trouble = ""
+        """Why the disk does not let us write, if it does not."""
+        self.positions = StoredPositions(contents.positions, self._later)
+        self._pages: dict[PageKey, Page] = {}
+        self._settled: dict[PageKey, Page] = {}
+        self._letters: list[LetterRow] = []
+        self._deleted_letters: list[int] = []
+        self._sources: dict[str, tuple[int, int, int]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._freed = False
+
+    # --- what is to be written -----------------------------------------------------------
+
+    def add_page(self, page: Page) -> None:
+        """Have a page written; batches may still be added until that begins."""
+        self._pages[page.key] = page
+        if self.trouble:
+            page.seal()
+        self._now()
+
+    def page_settled(self, page: Page) -> None:
+        """Have a page deleted, or not written at all if that has not begun."""
+        if self._pages.pop(page.key, None) is None:
+            self._settled[page.key] = page
+            self._later()
+
+    def add_letter(self, letter: LetterRow) -> None:
+        """Have a dead letter written."""
+        self._letters.append(letter)
+        self._later()
+
+    def delete_letters(self, ids: list[int]) -> None:
+        """Have dead letters deleted."""
+        self._deleted_letters += ids
+        self._now()
+
+    # --- writing it ----------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._run(), name="state")
+
+    async def flush(self) -> None:
+        """Write everything that there is to write now, and what that entails."""
+        async with self._writing:
+            while self._is_dirty:
+                pages = tuple(self._pages.values())
+                unit = self._compose(pages)
+                for page in pages:
+                    page.seal()
+                await self._write(unit, pages)
+
+    async def close(self, within_s: float) -> None:
+        """Write all that is left, if the disk lets us in time, and let go of the file.
+
+        What is not durable then never will be.
+        """
+        self._closing = True
+        self._wake.set()
+        try:
+            async with asyncio.timeout(within_s):
+                if self._task:
+                    await self._task
+                await self.flush()
+        except (TimeoutError, StateError) as error:
+            _log.error("the last state could not be written: %s", str(error) or "no time")
+        if self._timer:
+            self._timer.cancel()
+        self.store.close()
+
+    async def _run(self) -> None:
+        while not self._closing:
+            try:
+                async with asyncio.timeout(LEDGER_EVERY_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                await self._tidy()
+            self._wake.clear()
+            await self.flush()
+
+    @property
+    def _is_dirty(self) -> bool:
+        changes = (self._pages, self._settled, self._letters, self._deleted_letters)
+        return any(changes) or self.positions.is_changed or bool(self.ledger.touched)
+
+    def _compose(self, pages: tuple[Page, ...]) -> Unit:
+        """Take together what is true now."""
+        settled, self._settled = self._settled, {}
+        letters, self._letters = self._letters, []
+        deleted, self._deleted_letters = self._deleted_letters, []
+        self._pages.clear()
+        for page in pages:
+            self._count(page, 1)
+        for page in settled.values():
+            self._count(page, -1)
+            self._freed = True
+        return Unit(
+            pages=[PageRow(*page.key, page.counts, tuple(page.batches)) for page in pages],
+            deleted_pages=tuple(settled),
+            letters=letters,
+            deleted_letters=deleted,
+            positions=self._positions(),
+            ledger=self._rows(),
+            sources=self._source_counts(),
+        )
+
+    async def _write(self, unit: Unit, pages: tuple[Page, ...]) -> None:
+        while True:
+            try:
+                written = await self.store.write(unit)
+                break
+            except StateError as error:
+                self._failed(error)
+                if self._closing:
+                    raise
+                await asyncio.sleep(RETRY_AFTER_S)
+        if self.trouble:
+            self.trouble = ""
+            _log.warning("state is written again")
+        for page, size in zip(pages, written.page_bytes, strict=True):
+            page.written(size)
+
+    def _failed(self, error: StateError) -> None:
+        began = not self.trouble
+        self.trouble = str(error)
+        if began:
+            _log.error("state cannot be written, running on memory: %s", error)
+            for page in tuple(self._pages.values()):
+                page.seal()
+
+    async def _tidy(self) -> None:
+        """Give back to the disk what deleted pages took, while nothing else is to do."""
+        if self._freed and not self._is_dirty and not self.trouble:
+            try:
+                self._freed = await self.store.shrink()
+            except StateError:
+                self._freed = False
+
+    # --- its parts -----------------------------------------------------------------------
+
+    def _count(self, page: Page, sign: int) -> None:
+        for origin, events in page.counts.items():
+            self.ledger.row(page.key[0], origin).spooled += sign * events
+
+    def _positions(self) -> Mapping[LaneKey, bytes | None]:
+        return self.positions.changes()
+
+    def _rows(self) -> Mapping[RowKey, bytes | None]:
+        self.ledger.fold_settled()
+        touched, self.ledger.touched = self.ledger.touched, set()
+        rows = {key: self.ledger.find(key) for key in touched}
+        return {key: row.encode() if row else None for key, row in rows.items()}
+
+    def _source_counts(self) -> Mapping[str, bytes]:
+        changed = {}
+        for source in self.ledger.sources():
+            counts = self.ledger.source(source)
+            if self._sources.get(source) != counts:
+                self._sources[source] = counts
+                changed[source] = msgspec.msgpack.encode(counts)
+        return changed
+
+    def _now(self) -> None:
+        self._wake.set()
+
+    def _later(self) -> None:
+        if self._timer is None and self._task:
+            self._timer = asyncio.get_running_loop().call_later(POSITIONS_EVERY_S, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._now()

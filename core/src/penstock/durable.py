@@ -1,0 +1,71 @@
+"""What outlives the process: services that stand on a state folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from penstock.bus.services import Services
+from penstock.delivery.disk import DiskBudget
+from penstock.delivery.journal import Journal
+from penstock.delivery.ledger import Ledger
+from penstock.delivery.spool import Spool
+from penstock.state.folder import StateFolder
+from penstock.state.pages import PageHead
+from penstock.state.unit import Contents
+
+_log = logging.getLogger("penstock.state")
+
+
+@contextmanager
+def state(path: str, max_disk_bytes: int) -> Iterator[Services]:
+    """Give the services that stand on a state folder, for one process at a time.
+
+    An empty path keeps nothing. ``ConfigError``: somebody else uses the folder, or we may not.
+    """
+    if not path:
+        yield Services()
+        return
+    # Here: whoever keeps nothing does without SQLite.
+    from penstock.state.opening import open_store
+
+    folder = StateFolder(Path(path))
+    folder.take()
+    try:
+        store, contents = open_store(folder)
+        ledger = Ledger()
+        ledger.restore(contents.ledger, contents.sources)
+        journal = Journal(store, contents, ledger, DiskBudget(max_disk_bytes))
+        journal.budget.used = sum(size for _, size in contents.letters.values())
+        spools = {table: Spool(table, journal, heads) for table, heads in contents.pages.items()}
+        _carry_in(ledger, contents)
+        try:
+            yield Services(
+                ledger=ledger,
+                positions=journal.positions,
+                journal=journal,
+                spools=spools,
+                folder=folder,
+            )
+        finally:
+            store.close()
+    finally:
+        folder.leave()
+
+
+def _carry_in(ledger: Ledger, contents: Contents) -> None:
+    for table, heads in contents.pages.items():
+        ledger.carry_in(table, _totals(heads))
+    for sink, origin, residue in ledger.residues():
+        extra = {"sink": sink, "origin": origin, "residue": residue}
+        _log.error("the ledger on disk does not add up", extra=extra)
+
+
+def _totals(heads: Sequence[PageHead]) -> Mapping[str, int]:
+    totals: dict[str, int] = {}
+    for head in heads:
+        for origin, events in head.counts.items():
+            totals[origin] = totals.get(origin, 0) + events
+    return totals

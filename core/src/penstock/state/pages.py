@@ -1,0 +1,167 @@
+"""Batches as bytes: a page holds its resources once and its logs by column."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from penstock.api.event import (
+    EMPTY,
+    Batch,
+    Counter,
+    Event,
+    Gap,
+    Gauge,
+    GaugeValue,
+    Log,
+    Resource,
+    Timer,
+    TitledEvent,
+)
+
+LOGS = 0
+_KINDS: dict[int, type[Event]] = {1: Counter, 2: Gauge, 3: Timer, 4: TitledEvent, 5: Gap}
+_NUMBERS = {kind: number for number, kind in _KINDS.items()}
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=str)
+_decoder = msgspec.msgpack.Decoder()
+_counts_decoder = msgspec.msgpack.Decoder(dict[str, int])
+
+
+class DamagedPageError(ValueError):
+    """A page's bytes are not those that were written."""
+
+
+class PageRow(Struct, frozen=True):
+    """A page as it is written: ``counts`` are its events by origin, outside the blob."""
+
+    sink: str
+    number: int
+    counts: Mapping[str, int]
+    batches: Sequence[Batch]
+
+
+class PageHead(Struct, frozen=True):
+    """What is known of a page on disk without reading it; ``size`` are the blob's bytes."""
+
+    number: int
+    size: int
+    counts: Mapping[str, int]
+
+
+def encode_counts(counts: Mapping[str, int]) -> bytes:
+    """Return the bytes of a page's counts."""
+    return _encoder.encode(counts)
+
+
+def decode_counts(data: bytes) -> dict[str, int]:
+    """Return a page's counts."""
+    return _counts_decoder.decode(data)
+
+
+def encode_batches(batches: Iterable[Batch]) -> bytes:
+    """Return the bytes of batches, without their receipts."""
+    resources: dict[Resource, int] = {}
+    rows = []
+    for batch in batches:
+        index = resources.setdefault(batch.resource, len(resources))
+        rows.append((index, batch.size, _runs(batch.events)))
+    heads = [(one.origin, dict(one.attributes), dict(one.tags)) for one in resources]
+    try:
+        return _encoder.encode((heads, rows))
+    except (UnicodeEncodeError, OverflowError):  # What a plugin makes need not be encodable.
+        return _encoder.encode(_scrubbed((heads, rows)))
+
+
+def decode_batches(data: bytes, checksum: int | None = None) -> list[Batch]:
+    """Return the batches of a page. ``DamagedPageError``: it is not what was written."""
+    if checksum is not None and zlib.crc32(data) != checksum:
+        raise DamagedPageError("its checksum is wrong")
+    try:
+        heads, rows = _decoder.decode(data)
+        resources = [Resource(*head) for head in heads]
+        return [Batch(resources[index], tuple(_events(runs)), size) for index, size, runs in rows]
+    except (ValueError, TypeError, LookupError) as error:
+        raise DamagedPageError(str(error)) from error
+
+
+def _runs(events: Sequence[Event]) -> list[tuple[int, Any]]:
+    """Divide events into runs of one kind: nearly always one run of logs."""
+    if all(type(event) is Log for event in events):
+        return [(LOGS, _columns(events))]  # type: ignore[arg-type]
+    runs: list[tuple[int, Any]] = []
+    for event in events:
+        if type(event) is Log:
+            runs.append((LOGS, _columns((event,))))
+        else:
+            runs.append((_NUMBERS[type(event)], _plain(event)))
+    return runs
+
+
+def _columns(logs: Sequence[Log]) -> tuple[Any, ...]:
+    return (
+        len(logs),
+        [log.time_unix_nano for log in logs],
+        [log.body for log in logs],
+        _column([log.stream for log in logs]),
+        _column([log.severity_number for log in logs]),
+        _column([log.ordinal for log in logs]),
+        _column([log.merged for log in logs]),
+        [dict(log.attributes) for log in logs] if any(log.attributes for log in logs) else None,
+    )
+
+
+def _column(values: list[Any]) -> Any:
+    """Return one value for all of a column, or the list of them."""
+    return values[0] if values.count(values[0]) == len(values) else values
+
+
+def _plain(event: Event) -> Any:
+    fields = msgspec.structs.asdict(event)
+    fields["attributes"] = dict(event.attributes)
+    if type(event) is Gauge:
+        fields["values"] = {name: (one.value, one.unit) for name, one in event.values.items()}
+    return fields
+
+
+def _events(runs: Iterable[tuple[int, Any]]) -> Iterable[Event]:
+    for kind, content in runs:
+        if kind == LOGS:
+            yield from _logs(*content)
+        else:
+            yield _event(_KINDS[kind], content)
+
+
+def _logs(count: int, times: Any, bodies: Any, *rest: Any) -> Iterable[Log]:
+    if len(times) != count or len(bodies) != count:
+        raise DamagedPageError("its columns differ in length")
+    *single, attributes = rest
+    return map(Log, times, bodies, *map(_each, single), attributes or repeat(EMPTY))
+
+
+def _each(column: Any) -> Iterable[Any]:
+    return column if isinstance(column, list) else repeat(column)
+
+
+def _event(kind: type[Event], fields: dict[str, Any]) -> Event:
+    if kind is Gauge:
+        fields["values"] = {name: GaugeValue(*one) for name, one in fields["values"].items()}
+    fields["attributes"] = fields["attributes"] or EMPTY
+    return kind(**fields)
+
+
+def _scrubbed(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, int) and value.bit_length() > 63:
+        return str(value)
+    if isinstance(value, dict):
+        return {_scrubbed(key): _scrubbed(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_scrubbed(one) for one in value]
+    return value

@@ -1,0 +1,166 @@
+"""The state file and the one thread that uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from penstock.api.event import Batch
+from penstock.state import letters
+from penstock.state.pages import (
+    DamagedPageError,
+    PageHead,
+    decode_batches,
+    decode_counts,
+    encode_batches,
+    encode_counts,
+)
+from penstock.state.schema import connect
+from penstock.state.unit import Contents, PageKey, StateError, Unit, Written
+
+T = TypeVar("T")
+
+FREE_PAGES_AT_ONCE = 256
+
+
+class Store:
+    """Runs jobs on the state file, one after the other, in a thread of its own.
+
+    What the disk refuses raises ``StateError`` from the await; nothing of a unit that failed is
+    there. The connection is made anew after a failure: a full disk may have spoilt
+    what SQLite remembers of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
+
+    def open(self) -> Contents:
+        """Open the file and return what it holds; blocks, for the start."""
+        return self._thread.submit(self._do, contents).result()
+
+    async def write(self, unit: Unit) -> Written:
+        """Put a unit on disk."""
+        return await self.call(lambda connection: write(connection, unit))
+
+    async def read(self, page: PageKey) -> list[Batch]:
+        """Return a page's batches, without receipts. ``DamagedPageError``: they are lost."""
+        return await self.call(lambda connection: read(connection, page))
+
+    async def shrink(self) -> bool:
+        """Give some of what deleted pages took back to the disk; say whether there is more."""
+        return await self.call(shrink)
+
+    async def call(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a job in the thread."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._do, job)
+        except sqlite3.Error as error:
+            raise StateError(str(error)) from error
+
+    def close(self) -> None:
+        """Close the file once all jobs are done. Safe to call twice."""
+        try:
+            self._thread.submit(self._disconnect)
+        except RuntimeError:  # It is closed already.
+            return
+        self._thread.shutdown()
+
+    def _do(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        if self._connection is None:
+            self._connection = connect(self.path)
+        try:
+            return job(self._connection)
+        except sqlite3.Error:
+            self._disconnect()
+            raise
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.close()
+
+
+def contents(connection: sqlite3.Connection) -> Contents:
+    """Return everything but pages' and letters' data."""
+    pages: dict[str, list[PageHead]] = {}
+    rows = connection.execute("SELECT sink, number, size, counts FROM pages ORDER BY sink, number")
+    for sink, number, size, counts in rows:
+        pages.setdefault(sink, []).append(PageHead(number, size, decode_counts(counts)))
+    return Contents(
+        positions={(s, lane): p for s, lane, p in connection.execute("SELECT * FROM positions")},
+        ledger={
+            (sink, origin): r for sink, origin, r in connection.execute("SELECT * FROM ledger")
+        },
+        sources=dict(connection.execute("SELECT * FROM sources").fetchall()),
+        pages=pages,
+        letters=letters.totals(connection),
+    )
+
+
+def write(connection: sqlite3.Connection, unit: Unit) -> Written:
+    """Write a unit in one transaction."""
+    sizes: list[int] = []
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for page in unit.pages:
+            data = encode_batches(page.batches)
+            sizes.append(len(data))
+            connection.execute(
+                "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?)",
+                (page.sink, page.number, len(data), encode_counts(page.counts),
+                 zlib.crc32(data), data),
+            )  # fmt: skip
+        _write_small(connection, unit)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return Written(sizes)
+
+
+def _write_small(connection: sqlite3.Connection, unit: Unit) -> None:
+    connection.executemany("DELETE FROM pages WHERE sink = ? AND number = ?", unit.deleted_pages)
+    letters.insert(connection, unit.letters)
+    connection.executemany("DELETE FROM letters WHERE id = ?", [(i,) for i in unit.deleted_letters])
+    for (source, lane), position in unit.positions.items():
+        if position is None:
+            connection.execute(
+                "DELETE FROM positions WHERE source = ? AND lane = ?", (source, lane)
+            )
+        else:
+            connection.execute(
+                "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (source, lane, position)
+            )
+    for (sink, origin), row in unit.ledger.items():
+        if row is None:
+            connection.execute("DELETE FROM ledger WHERE sink = ? AND origin = ?", (sink, origin))
+        else:
+            connection.execute(
+                "INSERT OR REPLACE INTO ledger VALUES (?, ?, ?)", (sink, origin, row)
+            )
+    connection.executemany("INSERT OR REPLACE INTO sources VALUES (?, ?)", unit.sources.items())
+
+
+def read(connection: sqlite3.Connection, page: PageKey) -> list[Batch]:
+    """Read one page."""
+    row = connection.execute(
+        "SELECT checksum, data FROM pages WHERE sink = ? AND number = ?", page
+    ).fetchone()
+    if row is None:
+        raise DamagedPageError("it is not there")
+    return decode_batches(row[1], row[0])
+
+
+def shrink(connection: sqlite3.Connection) -> bool:
+    """Truncate the file by some of its free pages; say whether there are more."""
+    connection.execute(f"PRAGMA incremental_vacuum({FREE_PAGES_AT_ONCE})").fetchall()
+    (left,) = connection.execute("PRAGMA freelist_count").fetchone()
+    return bool(left)

@@ -63,7 +63,7 @@ verify = "no"
 [sinks.other]
 type = "labsnik"
 
-[sinks.datadog]
+[sinks.acme]
 api_key = "x"
 
 [pipelines.main]
@@ -133,7 +133,11 @@ def place(text: str, line: str) -> str:
         ("sizes = [1, 2, 3, 4]", "sinks.labsink.sizes", "at most 3 long"),
         ("max_events = 0", "sinks.labsink.batch.max_events", "an integer, at least 1, got 0"),
         ("max_wait = 5", "sinks.labsink.batch.max_wait", 'did you mean "max_wait_ms"?'),
-        ('type = "tape"', "sinks.labsink.buffer.type", 'expected "disk" or "memory" or "overflow", got "tape"'),
+        (
+            'type = "tape"',
+            "sinks.labsink.buffer.type",
+            'expected "disk" or "memory" or "overflow", got "tape"',
+        ),
         ('when_full = "drop"', "sinks.labsink.buffer.when_full", '"block"'),
         ('verify = "no"', "sinks.labsink.tls.verify", "true or false"),
         (
@@ -141,7 +145,7 @@ def place(text: str, line: str) -> str:
             "sinks.other.type",
             'unknown sink type "labsnik"; did you mean "labsink"?',
         ),
-        ("[sinks.datadog]", "sinks.datadog", "pip install penstock-sink-datadog"),
+        ("[sinks.acme]", "sinks.acme", "pip install penstock-sink-acme"),
         (
             'sources = ["labsorce"]',
             "pipelines.main.sources[0]",

@@ -38,6 +38,9 @@ LEAVE_S = 1.0
 """How long what plugins left behind may take to end, once everything is closed."""
 
 
+LOOK_AT_SECRETS_S = 5.0
+"""How often secrets in files are looked at while a destination refuses the ones we have."""
+
 LAST_STATE_S = 1.5
 """How long the last state may take to be written, behind the deadline."""
 
@@ -144,6 +147,7 @@ class Runtime:
         background = (
             spawn(keep_watchdog_quiet(), "watchdog"),
             spawn(self._flush_by_clock(), "flush"),
+            spawn(self._look_at_secrets(), "secrets"),
         )
         self.ready = True
         notify("READY=1")
@@ -158,7 +162,7 @@ class Runtime:
     async def _settle_orphans(self) -> None:
         """Refuse to start with events on disk that no sink will deliver, or bury them."""
         journal, folder = self.services.journal, self.services.folder
-        left = orphans(self.services.spools, (f"sinks.{name}" for name in self.graph.sinks))
+        left = orphans(self.services.spools, (runner.table for runner in self.graph.runners))
         if not (left and journal and folder):
             return
         if self.plan.settings.orphans == "refuse":
@@ -171,7 +175,7 @@ class Runtime:
 
     def _unwritten(self) -> int:
         """Count what was to be left on disk and could not be written; return the exit code."""
-        left = sum(sink.count_unwritten() for sink in self.graph.sinks.values())
+        left = sum(runner.count_unwritten() for runner in self.graph.runners)
         return EXIT_ABANDONED if left else EXIT_OK
 
     def stop(self) -> None:
@@ -217,6 +221,22 @@ class Runtime:
             await asyncio.sleep(FLUSH_INTERVAL_S)
             self.graph.flush_by_clock()
 
+    async def _look_at_secrets(self) -> None:
+        """Reload when a held sink's secret has changed, though the configuration has not."""
+        while self._reload:
+            await asyncio.sleep(LOOK_AT_SECRETS_S)
+            held = [name for name, sink in self.graph.sinks.items() if sink.governor.held]
+            if not held:
+                continue
+            try:
+                plan = self._reload()
+            except ConfigError:
+                continue  # SIGHUP says what is wrong with it.
+            if plan.fingerprint == self.plan.fingerprint and any(
+                plan.sinks.get(name) != self.plan.sinks.get(name) for name in held
+            ):
+                self.hang_up()
+
     async def _until_stopped(self) -> None:
         """Return at the end of all input or on a signal to stop; reload in between."""
         stop = asyncio.create_task(self._stop.wait())
@@ -243,6 +263,7 @@ class Runtime:
         endings = [spawn(self._end(name, sink), sink.table) for name, sink in graph.sinks.items()]
         if tasks := [*endings, *self._successions.values()]:
             await asyncio.wait(tasks)
+        self._abandoned += sum(source.leave() for source in graph.sources.values())
         for sink, origin, residue in self.services.ledger.residues():
             extra = {"sink": sink, "origin": origin, "residue": residue}
             _log.error("the ledger does not add up", extra=extra)
@@ -293,8 +314,12 @@ class Runtime:
         self._say_what_is_broken(plan)
         leaving = [source for source in old.sources.values() if source not in new.runners]
         await old.stop_sources(leaving, deadline)
+        self._abandoned += sum(source.leave() for source in leaving)
         gone = [name for name, sink in old.sinks.items() if sink not in new.runners]
         new.take_over(old)
+        for sink in new.sinks.values():
+            sink.governor.release()
+            sink.wake()
         self.plan, self._wiring = plan, wiring
         new.start(later=[new.sinks[name] for name in gone if name in new.sinks])
         for name in gone:

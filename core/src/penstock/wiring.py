@@ -59,7 +59,7 @@ class Wiring:
             return old.graph.sources[name]
         source = plan.component(plan.config)
         _place(source, Context(table=f"sources.{name}", tls=plan.tls))
-        return SourceRunner(f"sources.{name}", source, self._services)
+        return SourceRunner(f"sources.{name}", source, self._services, plan.buffer)
 
     def _sink(self, name: str, old: Wiring | None) -> SinkRunner:
         plan = self.plan.sinks.get(name)

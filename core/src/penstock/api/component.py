@@ -58,7 +58,13 @@ class Source(Component):
     """Reads events from the outside and sends them in batches."""
 
     replayable: ClassVar[bool] = True
-    """Whether events can be read again from a position; False: their ids are not stable."""
+    """Whether events can be read again from a position; False: their ids are not stable.
+
+    A source that is not replayable has an intake, a buffer of its own in which its events are
+    kept before anything else: its ``send`` waits for no sink.
+    """
+    default_buffer: ClassVar[BufferSettings] = BufferSettings(type="disk", when_full="drop_oldest")
+    """What the ``buffer`` sub-table of a source that is not replayable defaults to."""
 
     async def open(self) -> None:
         """Make ready. Fail here if nothing will ever come."""
@@ -159,7 +165,9 @@ class Sink(Component):
         """Deliver the batches; returning None means that all of it was delivered.
 
         Raise ``RetryableError`` (all of it will come again), ``RejectedError`` (core bisects until
-        it has the event), or return a ``Report``. May be cancelled at any await.
+        it has the event), ``ConfigError`` (an operator has to see to it: core leaves the
+        destination alone until settings or secrets change), or return a ``Report``. May be
+        cancelled at any await.
         """
         raise TypeError(f"{type(self).__name__} has no write()")
 

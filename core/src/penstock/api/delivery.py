@@ -44,6 +44,9 @@ class Receipt(Protocol):
     @property
     def lane(self) -> tuple[str, str]: ...
 
+    @property
+    def abandoned(self) -> bool: ...
+
     def retain(self) -> None: ...
 
     def release(self) -> None: ...
@@ -62,6 +65,9 @@ class Outlet(Protocol):
 
         A position may be anything that msgspec encodes; ``msgspec.convert`` brings the type back.
         """
+
+    def lanes(self) -> Sequence[str]:
+        """Return the lanes that have a position: a source finds out which of them are gone."""
 
     async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> Receipt:
         """Hand over a batch; waits while the bus is full.
@@ -95,5 +101,11 @@ class Outlet(Protocol):
         None: nothing is at risk. What was said last of an origin counts until it is retired.
         """
 
-    def retire(self, lane: str) -> None:
-        """Forget a lane, whose origin is gone, once all of it is settled."""
+    def reached(self, lane: str, position: object) -> None:
+        """Have a position committed for which there is no batch, once all before it is settled."""
+
+    def retire(self, lane: str, *, origin: str = "") -> None:
+        """Forget a lane, whose origin is gone, once all of it is settled.
+
+        ``origin`` names it where nothing was sent through the lane since the start.
+        """

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from penstock.api.component import Sink
 from penstock.api.delivery import Report
-from penstock.api.errors import PluginError, RejectedError, RetryableError
+from penstock.api.errors import ConfigError, PluginError, RejectedError, RetryableError
 from penstock.api.event import Batch, Event
 from penstock.bus.services import Services
 from penstock.bus.settling import Settling
@@ -75,6 +75,8 @@ class Attempts:
             return self._reported(write, said)
         if isinstance(said, RejectedError):
             return self._rejected(write, str(said))
+        if isinstance(said, ConfigError):
+            return self._held(write, said)
         if isinstance(said, Exception):
             retry_after = said.retry_after if isinstance(said, RetryableError) else None
             return self._failed(write, _reason(said), said, retry_after)
@@ -125,13 +127,21 @@ class Attempts:
             return self._dead(write, why, "rejected")
         return list(write.halves(self._governor.record))
 
+    def _held(self, write: Write, error: ConfigError) -> list[Write]:
+        """Keep the write until the operator has mended what only an operator can."""
+        if not self._governor.held:
+            self._settling.log.error("held until its settings or secrets change: %s", error)
+        self._governor.hold(str(error))
+        self._telemetry.add(RETRIES, (*self._labels, "held"))
+        return [write]
+
     def _failed(
         self, write: Write, reason: str, error: Exception | None, retry_after: float | None = None
     ) -> list[Write]:
         is_defect = reason == "plugin_error"
-        wait = self._governor.failed(retry_after)
-        write.evidence.failed(self._governor.record, by_defect=is_defect)
         why = _why(reason, error)
+        wait = self._governor.failed(retry_after, why)
+        write.evidence.failed(self._governor.record, by_defect=is_defect)
         self._say(write, why, error if is_defect else None, wait)
         if self._max_attempts and write.attempts >= self._max_attempts:
             return self._dead(write, f"{why} ({write.attempts} attempts)", "max_attempts")

@@ -9,6 +9,7 @@ from typing import cast
 import msgspec
 
 from penstock.api.event import Batch, Gap, Resource, heap_size
+from penstock.bus.buffer import lane_of
 from penstock.bus.pipeline import Pipeline
 from penstock.bus.services import Services
 from penstock.bus.sink_runner import SinkRunner
@@ -58,20 +59,30 @@ class SourceOutlet:
             return cast("object", msgspec.to_builtins(known.sent))
         return self._services.positions.load(key)
 
+    def lanes(self) -> Sequence[str]:
+        used = {
+            lane: one for (table, lane), one in self._services.lanes.items() if table == self.table
+        }
+        sent = [lane for lane, one in used.items() if one.sent is not None]
+        known = dict.fromkeys([*self._services.positions.lanes(self.table), *sent])
+        return [lane for lane in known if lane not in used or not used[lane].is_retired]
+
     async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> BatchReceipt:
         key = (self.table, lane)
         await self._room(key, batch.size)
         known = self._lane(key)
         known.origin = batch.resource.origin
         receipt = known.open(position)
-        if events := len(batch.events):
-            self._ledger.received[self.table] = self._ledger.received.get(self.table, 0) + events
-            batch = Batch(batch.resource, batch.events, batch.size, (receipt,))
-            for pipeline in self._pipelines:
-                pipeline.accept(batch)
-            self._observe_lag(batch)
+        if batch.events:
+            self._count_received(batch)
+            self._accept(Batch(batch.resource, batch.events, batch.size, (receipt,)))
         receipt.release()
         return receipt
+
+    async def forward(self, batch: Batch) -> None:
+        """Send a batch that has its receipts and was counted when it came."""
+        await self._room(lane_of(batch), batch.size)
+        self._accept(batch)
 
     async def lost(
         self,
@@ -95,8 +106,12 @@ class SourceOutlet:
     def at_risk(self, resource: Resource, seconds_to_loss: float | None) -> None:
         self._services.risks.say(self.table, resource, seconds_to_loss)
 
-    def retire(self, lane: str) -> None:
+    def reached(self, lane: str, position: object) -> None:
+        self._lane((self.table, lane)).open(position).release()
+
+    def retire(self, lane: str, *, origin: str = "") -> None:
         known = self._lane((self.table, lane))
+        known.origin = known.origin or origin
         known.retire(lambda: self._forget(known))
 
     async def _room(self, lane: LaneKey, size: int) -> None:
@@ -116,6 +131,15 @@ class SourceOutlet:
             if not runner.buffer.has_room(lane, size, waited=waited):
                 return runner
         return None
+
+    def _count_received(self, batch: Batch) -> None:
+        received = self._ledger.received
+        received[self.table] = received.get(self.table, 0) + len(batch.events)
+
+    def _accept(self, batch: Batch) -> None:
+        for pipeline in self._pipelines:
+            pipeline.accept(batch)
+        self._observe_lag(batch)
 
     def _lane(self, key: LaneKey) -> Lane:
         known = self._services.lanes.get(key)

@@ -20,6 +20,7 @@ from penstock.bus.spooling import PATIENCE_S, SpoolingBuffer
 from penstock.bus.tasks import is_cancelled, spawn
 from penstock.bus.write import Write
 from penstock.delivery.governor import Governor
+from penstock.delivery.page import leave_on_disk
 from penstock.delivery.spool import Spool
 
 
@@ -69,6 +70,10 @@ class SinkRunner:
         return SpoolingBuffer(
             settings, self.wake, settling.dropped, spool, self._is_behind, settling.lost
         )
+
+    @property
+    def is_open(self) -> bool:
+        return self._is_open
 
     # --- what pipelines call -------------------------------------------------------------
 
@@ -150,9 +155,12 @@ class SinkRunner:
             if left:
                 self.log.warning("left on disk for later", extra={"events": left})
             return 0
-        for batch in batches:
+        gone = [batch for batch in batches if not leave_on_disk(batch, self.table)]
+        for batch in gone:
             self.settling.abandon(batch, reason, commit=commit)
-        self.log.error("abandoned at the deadline", extra={"events": left})
+        left = sum(len(batch.events) for batch in gone)
+        if left:
+            self.log.error("abandoned at the deadline", extra={"events": left})
         return left
 
     def count_unwritten(self, reason: str = "drain_timeout") -> int:
@@ -240,13 +248,13 @@ class SinkRunner:
             await self.open()
         except ConfigError as error:
             self.log.error("cannot be opened: %s", error)
-            self.governor.failed()
+            self.governor.failed(None, str(error))
 
     def _not_opened(self, error: Exception) -> None:
         if isinstance(error, OSError | RetryableError):
             retry_after = error.retry_after if isinstance(error, RetryableError) else None
-            wait = self.governor.failed(retry_after)
             text = str(error) or type(error).__name__
+            wait = self.governor.failed(retry_after, text)
             self.log.warning("not open yet: %s", text, extra={"retry_in_s": round(wait, 1)})
             return
         self.broken = f"{self.table} failed to open: {type(error).__name__}: {error}"

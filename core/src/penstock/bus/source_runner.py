@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from penstock.api.component import Source
 from penstock.api.errors import ConfigError, PluginError, RetryableError
-from penstock.api.settings import RetrySettings
+from penstock.api.settings import BufferSettings, RetrySettings
 from penstock.bus.deadline import OPEN_TIMEOUT_S
+from penstock.bus.intake import Intake
 from penstock.bus.outlet import SourceOutlet
 from penstock.bus.pipeline import Pipeline
 from penstock.bus.services import Services
@@ -23,16 +24,33 @@ STEADY_S = 60.0
 class SourceRunner:
     """Opens a source, calls its ``run`` until it returns, and backs off when it fails."""
 
-    def __init__(self, table: str, source: Source, services: Services) -> None:
+    def __init__(
+        self,
+        table: str,
+        source: Source,
+        services: Services,
+        buffer: BufferSettings | None = None,
+    ) -> None:
         self.table = table
         self.source = source
-        self.outlet = SourceOutlet(table, source.name, services)
+        self.intake = Intake(table, source.name, services, buffer) if buffer else None
+        self.outlet = self.intake or SourceOutlet(table, source.name, services)
         self.log = logging.getLogger(f"penstock.{table}")
         self.governor = Governor(RetrySettings())
         self.ended = False
         """Whether the source came to the end of its input."""
         self.broken = ""
         self._is_open = False
+        self._is_reading = False
+
+    @property
+    def state(self) -> str:
+        """What it does: ``running``, ``waiting`` to run again, ``not open`` yet or ``ended``."""
+        if self.ended:
+            return "ended"
+        if self._is_reading:
+            return "running"
+        return "waiting" if self._is_open else "not open"
 
     def connect(self, pipelines: Sequence[Pipeline]) -> None:
         """Send everything from now on into these pipelines."""
@@ -53,6 +71,23 @@ class SourceRunner:
 
     async def run(self) -> None:
         """Return at the end of input; cancel to stop."""
+        if self.intake is None:
+            await self._run()
+            return
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.intake.hand_on())
+            await self._run()
+            self.intake.end()
+
+    def leave(self) -> int:
+        """Return how many events were taken in and could be neither handed on nor kept."""
+        return self.intake.leave() if self.intake else 0
+
+    def count_unwritten(self) -> int:
+        """Count what was to be left on disk and could not be written."""
+        return self.intake.count_unwritten() if self.intake else 0
+
+    async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
         while not self.ended and not is_cancelled():
             await self.governor.ready()
@@ -76,17 +111,20 @@ class SourceRunner:
             self.log.error("close failed", exc_info=error)
 
     async def _call(self) -> None:
+        self._is_reading = True
         try:
             await self.source.run(self.outlet)
         except asyncio.CancelledError:
             if is_cancelled():
                 raise
             raise PluginError("run was cancelled from within") from None
+        finally:
+            self._is_reading = False
 
     def _failed(self, what: str, error: Exception) -> None:
         retry_after = error.retry_after if isinstance(error, RetryableError) else None
-        wait = round(self.governor.failed(retry_after), 1)
         text = str(error) or type(error).__name__
+        wait = round(self.governor.failed(retry_after, text), 1)
         if isinstance(error, RetryableError | ConfigError | OSError):
             self.log.warning("%s: %s", what, text, extra={"retry_in_s": wait})
         else:

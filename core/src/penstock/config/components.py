@@ -110,6 +110,8 @@ class Components:
         kinds: dict[str, tuple[type[Struct], Struct | None]] = {}
         if component.uses_tls:
             kinds["tls"] = (TlsSettings, None)
+        if issubclass(component, Source) and not component.replayable:
+            kinds["buffer"] = (type(component.default_buffer), component.default_buffer)
         if issubclass(component, Sink):
             kinds["batch"] = (type(component.default_batch), component.default_batch)
             kinds["buffer"] = (type(component.default_buffer), component.default_buffer)
@@ -162,6 +164,11 @@ def unknown_type(
 def _misplaced(key: str, component: type[Component]) -> str:
     if key == "tls":
         return f'the type "{component.name}" makes no TLS connections and takes no "tls"'
+    if key == "buffer" and issubclass(component, Source):
+        return (
+            f'the type "{component.name}" can be read again and takes no "buffer"; '
+            "its sinks have one each"
+        )
     return f'only sinks take "{key}"'
 
 

@@ -57,6 +57,8 @@ class SourcePlan(Struct, frozen=True, kw_only=True):
     component: type[Source]
     config: Component.Config
     tls: TlsSettings = TlsSettings()
+    buffer: BufferSettings | None = None
+    """The intake of a source that cannot be read again; others have none."""
 
 
 class TransformPlan(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ import msgspec.inspect as types
 from msgspec import Struct
 from msgspec.structs import fields
 
-from penstock.api.component import Component, Sink
+from penstock.api.component import Component, Sink, Source
 from penstock.api.setting import Setting
 from penstock.api.settings import DeadLetterSettings, RetrySettings, TlsSettings
 from penstock.config.components import TABLES
@@ -125,6 +125,8 @@ def _component(component: type[Component]) -> Schema:
     }
     if component.uses_tls:
         common["tls"] = _struct(TlsSettings)
+    if issubclass(component, Source) and not component.replayable:
+        common["buffer"] = _struct(type(component.default_buffer), component.default_buffer)
     if issubclass(component, Sink):
         common["batch"] = _struct(type(component.default_batch), component.default_batch)
         common["buffer"] = _struct(type(component.default_buffer), component.default_buffer)

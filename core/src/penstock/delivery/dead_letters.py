@@ -101,7 +101,14 @@ class StoredDeadLetters:
         self._configuration = configuration
         self._trimming: asyncio.Task[None] | None = None
         self._log = logging.getLogger(f"penstock.{table}")
-        self.count, self.bytes = journal.contents.letters.get(table, (0, 0))
+
+    @property
+    def count(self) -> int:
+        return self._journal.letters.get(self._table, (0, 0))[0]
+
+    @property
+    def bytes(self) -> int:
+        return self._journal.letters.get(self._table, (0, 0))[1]
 
     def add(self, letter: DeadLetter) -> None:
         if not self._settings.enabled:
@@ -122,13 +129,8 @@ class StoredDeadLetters:
                 batch=batch,
             )
         )
-        self._grow(1, size)
         if self.bytes > self._settings.max_bytes:
             self.trim(letter.last_unix_nano)
-
-    def removed(self, count: int, size: int) -> None:
-        """Note that letters were dropped or replayed."""
-        self._grow(-count, -size)
 
     def trim(self, now: int) -> None:
         """Have the letters deleted that are over the caps; ``now`` in Unix nanoseconds."""
@@ -138,6 +140,10 @@ class StoredDeadLetters:
     async def _trim(self, now: int) -> None:
         age = self._settings.max_age_s
         before = now - age * 10**9 if age else 0
+        async with self._journal.choosing:
+            await self._discard_old(before)
+
+    async def _discard_old(self, before: int) -> None:
         try:
             await self._journal.flush()
             excess = self.bytes - self._settings.max_bytes
@@ -153,15 +159,9 @@ class StoredDeadLetters:
                 self._discard(over, reason)
 
     def _discard(self, over: list[letters.Letter], reason: str) -> None:
-        self._journal.delete_letters([letter.id for letter in over])
-        self._grow(-len(over), -sum(letter.size for letter in over))
+        self._journal.delete_letters(over)
         self._telemetry.add(LETTERS_DISCARDED, (self._table, reason), len(over))
         self._log.warning(
             "dead letters were discarded by their cap",
             extra={"letters": len(over), "cap": f"max_{'age_s' if reason == 'age' else 'bytes'}"},
         )
-
-    def _grow(self, count: int, size: int) -> None:
-        self.count += count
-        self.bytes += size
-        self._journal.budget.used += size

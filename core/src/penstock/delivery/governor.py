@@ -9,12 +9,15 @@ from collections.abc import Callable
 from penstock.api.settings import RetrySettings
 from penstock.delivery.evidence import Record
 
+HOLD_S = 600.0
+"""How long a destination that an operator has to see to is left alone."""
+
 
 class Governor:
     """Exponential backoff with full jitter; ``retry_after`` of the destination is a lower bound.
 
     ``circuit`` is ``closed`` while writes go through, ``open`` while none may start, and
-    ``half-open`` when the next ones are a trial.
+    ``half-open`` when the next ones are a trial, and ``held`` while an operator has to see to it.
     """
 
     def __init__(
@@ -29,10 +32,16 @@ class Governor:
         self._jitter = jitter
         self._until = 0.0
         self._outages = 0
+        self.held = ""
+        """Why an operator has to see to it, if one has."""
+        self.trouble = ""
+        """What failed last, until something succeeds."""
         self.record = Record()
 
     @property
     def circuit(self) -> str:
+        if self.held:
+            return "held"
         if not self._outages:
             return "closed"
         return "open" if self.wait else "half-open"
@@ -45,15 +54,18 @@ class Governor:
     def succeeded(self) -> None:
         """A write came through: the next failure starts from the first backoff."""
         self._outages = 0
+        self.held = ""
+        self.trouble = ""
         self.record = Record(self.record.successes + 1, self.record.failures)
 
-    def failed(self, retry_after: float | None = None) -> float:
+    def failed(self, retry_after: float | None = None, why: str = "") -> float:
         """Note a failure and return the seconds until the next attempt.
 
         Failures of writes that were open together lengthen the backoff once: they tell of the
         same outage.
         """
         self.record = Record(self.record.successes, self.record.failures + 1)
+        self.trouble = why
         now = self._now()
         if self._until <= now:
             self._outages += 1
@@ -61,6 +73,17 @@ class Governor:
         if retry_after is not None:
             self._until = max(self._until, now + retry_after)
         return self._until - now
+
+    def hold(self, why: str) -> float:
+        """Leave the destination alone until ``release``, or for long; return the seconds."""
+        self.held = why
+        self._until = self._now() + HOLD_S
+        return HOLD_S
+
+    def release(self) -> None:
+        """Try again at once, if it is held: the operator may have seen to it."""
+        if self.held:
+            self._until = self._now()
 
     async def ready(self) -> None:
         """Wait until a write may start."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,6 +25,7 @@ from penstock.state.unit import (
 )
 
 if TYPE_CHECKING:
+    from penstock.state.letters import Letter
     from penstock.state.store import Store
 
 POSITIONS_EVERY_S = 0.2
@@ -52,6 +53,10 @@ class Journal:
         self.contents = contents
         self.trouble = ""
         """Why the disk does not let us write, if it does not."""
+        self.letters = dict(contents.letters)
+        """Number and heap bytes of the dead letters by sink."""
+        self.choosing = asyncio.Lock()
+        """Held by who reads letters in order to delete them: nobody else does meanwhile."""
         self.positions = StoredPositions(contents.positions, self._later)
         self._pages: dict[PageKey, Page] = {}
         self._settled: dict[PageKey, Page] = {}
@@ -83,11 +88,14 @@ class Journal:
     def add_letter(self, letter: LetterRow) -> None:
         """Have a dead letter written."""
         self._letters.append(letter)
+        self._count_letter(letter, 1)
         self._later()
 
-    def delete_letters(self, ids: list[int]) -> None:
-        """Have dead letters deleted."""
-        self._deleted_letters += ids
+    def delete_letters(self, letters: Sequence[Letter]) -> None:
+        """Have dead letters deleted; the caller holds ``choosing``."""
+        for letter in letters:
+            self._deleted_letters.append(letter.id)
+            self._count_letter(letter, -1)
         self._now()
 
     # --- writing it ----------------------------------------------------------------------
@@ -193,6 +201,11 @@ class Journal:
                 self._freed = False
 
     # --- its parts -----------------------------------------------------------------------
+
+    def _count_letter(self, letter: LetterRow | Letter, sign: int) -> None:
+        count, size = self.letters.get(letter.sink, (0, 0))
+        self.letters[letter.sink] = (count + sign, size + sign * letter.size)
+        self.budget.used += sign * letter.size
 
     def _count(self, page: Page, sign: int) -> None:
         for origin, events in page.counts.items():

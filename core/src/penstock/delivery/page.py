@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from penstock.api.delivery import Receipt
@@ -32,11 +32,11 @@ class Page:
     """
 
     __slots__ = (
-        "_abandoned",
         "_batches",
         "_holders",
         "_owner",
         "_trail",
+        "abandoned",
         "counts",
         "durable",
         "heap",
@@ -60,7 +60,7 @@ class Page:
         self._batches: list[Batch] = []
         self._trail: list[Receipt] = []
         self._holders = 0
-        self._abandoned = False
+        self.abandoned = False
 
     @classmethod
     def on_disk(cls, key: PageKey, size: int, counts: dict[str, int], owner: PageOwner) -> Page:
@@ -79,14 +79,14 @@ class Page:
         """What is in it, nothing if that is on disk only."""
         return self._batches
 
-    def add(self, batch: Batch, *, first: bool = False) -> None:
+    def add(self, batch: Batch, counts: Iterable[tuple[str, int]], *, first: bool = False) -> None:
         """Put a batch last, or first; its receipts are the page's from now on."""
         self._batches.insert(0 if first else len(self._batches), batch)
         self._trail += batch.trail
         self.heap += batch.size
         self.size += batch.size
-        origin = batch.resource.origin
-        self.counts[origin] = self.counts.get(origin, 0) + len(batch.events)
+        for key, events in counts:
+            self.counts[key] = self.counts.get(key, 0) + events
 
     def seal(self) -> None:
         """Add nothing any more: it is being written, or cannot be at the moment."""
@@ -136,12 +136,12 @@ class Page:
         if not self._holders:
             if not self.durable:
                 self._let_go()
-            if not self._abandoned:
+            if not self.abandoned:
                 self._owner.page_settled(self)
 
     def abandon(self) -> None:
         """Leave it where it is: on disk, or to the source that can read it again."""
-        self._abandoned = True
+        self.abandoned = True
         if not self.durable:
             for receipt in self._trail:
                 receipt.abandon()
@@ -153,3 +153,18 @@ class Page:
         trail, self._trail = self._trail, []
         for receipt in trail:
             receipt.release()
+
+
+def leave_on_disk(batch: Batch, table: str) -> bool:
+    """Leave a batch in the page of this table that it came from, if it did and that is on disk.
+
+    It is neither settled nor lost: the page stays, with all that was in it.
+    """
+    if not any(
+        isinstance(one, Page) and one.durable and one.key[0] == table for one in batch.trail
+    ):
+        return False
+    for receipt in batch.trail:
+        receipt.abandon()
+        receipt.release()
+    return True

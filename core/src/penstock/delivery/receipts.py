@@ -71,6 +71,11 @@ class Lane:
         self.origin = ""
         """The origin that last came through it."""
 
+    @property
+    def is_retired(self) -> bool:
+        """Whether it will be forgotten once all of it is settled."""
+        return self._on_retired is not None
+
     def open(self, position: object) -> BatchReceipt:
         """Return the receipt of the lane's next batch; its maker is its first holder.
 

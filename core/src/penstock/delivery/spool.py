@@ -30,6 +30,8 @@ class Spool:
         self.table = table
         self.on_change: Callable[[], None] = lambda: None
         self.on_lost: Callable[[Mapping[str, int]], None] = lambda counts: None
+        self.count_by: Callable[[Batch], Iterable[tuple[str, int]]] = events_by_origin
+        """Under which of the ledger's rows, and how many each, the events of a batch are."""
         self.max_bytes = 0
         """How many bytes of disk it may use."""
         self.keep_bytes = 0
@@ -161,7 +163,7 @@ class Spool:
         return page
 
     def _add(self, page: Page, batch: Batch, *, first: bool = False) -> None:
-        page.add(batch, first=first)
+        page.add(batch, self.count_by(batch), first=first)
         self.heap_bytes += batch.size
         self.events += len(batch.events)
         self._grow(batch.size)
@@ -187,3 +189,8 @@ class Spool:
         finally:
             self._reading = None
         self.on_change()
+
+
+def events_by_origin(batch: Batch) -> Iterable[tuple[str, int]]:
+    """Return the events of a batch under its one origin."""
+    return ((batch.resource.origin, len(batch.events)),)

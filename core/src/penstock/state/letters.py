@@ -31,11 +31,16 @@ class Letter(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """Which dead letters are meant: those to which everything that is given applies."""
+    """Which dead letters are meant: those to which everything that is given applies.
+
+    ``after`` and ``upto`` are ids, to go through many piece by piece.
+    """
 
     ids: Sequence[int] = ()
     sink: str = ""
     reason: str = ""
+    after: int = 0
+    upto: int = 0
     limit: int = 0
 
     def where(self) -> tuple[str, list[object]]:
@@ -50,6 +55,12 @@ class Choice(Struct, frozen=True, kw_only=True):
         if self.reason:
             parts.append("reason = ?")
             values.append(self.reason)
+        if self.after:
+            parts.append("id > ?")
+            values.append(self.after)
+        if self.upto:
+            parts.append("id <= ?")
+            values.append(self.upto)
         return " AND ".join(parts), values
 
 

@@ -92,6 +92,9 @@ class RecordingOutlet:
     def position(self, lane: str) -> object | None:
         return self._positions.load((self._table, lane))
 
+    def lanes(self) -> Sequence[str]:
+        return [lane for lane in self._positions.by_lane if lane not in self.retired]
+
     async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> Receipt:
         to_builtins(position)  # Raises here, where the source is to blame.
         await self._room()
@@ -134,7 +137,12 @@ class RecordingOutlet:
         self.duplicate_counts[resource.origin] = known + count
         self._changed()
 
-    def retire(self, lane: str) -> None:
+    def reached(self, lane: str, position: object) -> None:
+        to_builtins(position)  # Raises here, where the source is to blame.
+        self._lane(lane).open(position).release()
+        self._changed()
+
+    def retire(self, lane: str, *, origin: str = "") -> None:
         self.retired.append(lane)
         self._lane(lane).retire(lambda: None)
         del self._lanes[lane]

@@ -1,0 +1,149 @@
+"""A source's own buffer: what cannot be read again is taken in before anything else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+
+from penstock.api.delivery import Outcome
+from penstock.api.event import KINDS, Batch
+from penstock.api.settings import BufferSettings
+from penstock.bus.buffer import Buffer
+from penstock.bus.outlet import SourceOutlet
+from penstock.bus.services import Services
+from penstock.bus.spooling import SpoolingBuffer
+from penstock.delivery.page import leave_on_disk
+from penstock.delivery.receipts import BatchReceipt
+from penstock.log import Quiet
+
+HAND_ON_EVENTS = 1000
+HAND_ON = 8
+"""This fraction of its memory is handed on at a time, so that there is room for what comes in."""
+
+
+class Intake(SourceOutlet):
+    """The outlet of a source that has a buffer: ``send`` waits for no sink.
+
+    ``hand_on`` moves what was taken in to the pipelines. The ledger has a row for each kind of
+    event, under the source's table: delivered there means handed on.
+    """
+
+    def __init__(
+        self, table: str, type_: str, services: Services, settings: BufferSettings
+    ) -> None:
+        super().__init__(table, type_, services)
+        self.log = logging.getLogger(f"penstock.{table}")
+        self._quiet = Quiet()
+        self._wake = asyncio.Event()
+        self._spool = services.spool(table)
+        self._under_way: list[Batch] = []
+        self._ending = False
+        self._hand_on_bytes = settings.max_memory_bytes // HAND_ON
+        self.buffer = self._make(settings)
+        self.buffer.attach()
+
+    def _make(self, settings: BufferSettings) -> Buffer:
+        if self._spool is None:
+            return Buffer(settings, self._wake.set, self._dropped)
+        self._spool.count_by = events_by_kind
+        return SpoolingBuffer(
+            settings, self._wake.set, self._dropped, self._spool, lambda: True, self._lost
+        )
+
+    async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> BatchReceipt:
+        key = (self.table, lane)
+        waited = False
+        while self.buffer.blocks and not self.buffer.has_room(key, batch.size, waited=waited):
+            await self.buffer.room(key, batch.size)
+            waited = True
+        known = self._lane(key)
+        known.origin = batch.resource.origin
+        receipt = known.open(position)
+        if batch.events:
+            self._count_received(batch)
+            for kind, events in events_by_kind(batch):
+                row = self._ledger.row(self.table, kind)
+                row.read += events
+                row.in_flight += events
+            self.buffer.put(Batch(batch.resource, batch.events, batch.size, (receipt,)))
+        receipt.release()
+        return receipt
+
+    async def hand_on(self) -> None:
+        """Move batches to the pipelines until ``end`` was called and all of them are there."""
+        while not (self._ending and self.buffer.is_empty):
+            self._under_way = self.buffer.take((), HAND_ON_EVENTS, self._hand_on_bytes)
+            if not self._under_way:
+                self._wake.clear()
+                await self._wake.wait()
+            while self._under_way:
+                await self._hand_on(self._under_way[0])
+
+    def end(self) -> None:
+        """Nothing more comes in: ``hand_on`` may return."""
+        self._ending = True
+        self._wake.set()
+
+    def leave(self) -> int:
+        """Put on disk what was not handed on, else abandon it; return how many events that was.
+
+        What shares a page with events that a sink abandoned stays there with them: on disk twice,
+        it would come twice.
+        """
+        batches = [*self._under_way, *self.buffer.clear()]
+        self._under_way = []
+        free = [one for one in batches if not any(receipt.abandoned for receipt in one.trail)]
+        rest = [one for one in batches if one not in free] if self.buffer.keep(free) else batches
+        left = sum(self._abandon(one) for one in rest if not leave_on_disk(one, self.table))
+        if left:
+            self.log.error("abandoned at the deadline", extra={"events": left})
+        return left
+
+    def count_unwritten(self) -> int:
+        """Count as abandoned what was to be left on disk and could not be written."""
+        left = 0
+        for page in self._spool.unwritten() if self._spool else ():
+            self._lost(page.counts, "drain_timeout", Outcome.ABANDONED)
+            page.abandon()
+            left += page.events
+        return left
+
+    async def _hand_on(self, batch: Batch) -> None:
+        await self.forward(batch)
+        self._under_way.pop(0)
+        self.buffer.done(batch.size)
+        self._settle(batch, Outcome.DELIVERED, "")
+        for receipt in batch.trail:
+            receipt.release()
+
+    def _abandon(self, batch: Batch) -> int:
+        self._settle(batch, Outcome.ABANDONED, "drain_timeout")
+        for receipt in batch.trail:
+            receipt.abandon()
+            receipt.release()
+        return len(batch.events)
+
+    def _settle(self, batch: Batch, outcome: Outcome, reason: str) -> None:
+        for kind, events in events_by_kind(batch):
+            self._ledger.row(self.table, kind).settle(outcome, reason, events)
+
+    def _dropped(self, batch: Batch, policy: str) -> None:
+        self._lost(dict(events_by_kind(batch)), policy)
+
+    def _lost(
+        self, counts: Mapping[str, int], policy: str, outcome: Outcome = Outcome.DROPPED
+    ) -> None:
+        for kind, events in counts.items():
+            self._ledger.row(self.table, kind).settle(outcome, policy, events)
+        if self._quiet.allows(policy):
+            self.log.error("events that cannot be read again were lost: %s", policy)
+
+
+def events_by_kind(batch: Batch) -> Iterable[tuple[str, int]]:
+    """Return how many events of each kind a batch has."""
+    kinds = {type(event) for event in batch.events}
+    if len(kinds) == 1:
+        return ((KINDS[kinds.pop()], len(batch.events)),)
+    types = [type(event) for event in batch.events]
+    return [(KINDS[kind], types.count(kind)) for kind in kinds]

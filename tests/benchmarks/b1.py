@@ -18,6 +18,7 @@ PROGRAMS = {
     "rsyslog": contenders.rsyslog,
     "rsyslog parsing": contenders.rsyslog_parsing,
     "penstock": contenders.penstock,
+    "penstock durable": contenders.penstock_durable,
 }
 
 
@@ -35,6 +36,11 @@ def targets(lines: int) -> list[Target]:
             0.7,
         ),
         Target("CPU a line: penstock / floor", ratio("cpu_us_per_line", "penstock", "floor"), 1.6),
+        Target(
+            "CPU a line: with / without a state folder",
+            ratio("cpu_us_per_line", "penstock durable", "penstock"),
+            1.05,
+        ),
     ]
 
 

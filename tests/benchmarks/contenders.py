@@ -30,7 +30,7 @@ PARSE = 'action(type="mmjsonparse" cookie="")'
 LOAD_PARSER = 'module(load="mmjsonparse")'
 PENSTOCK = """
 [penstock]
-state_dir = ""
+state_dir = "{state_dir}"
 [sources.docker]
 host = "{host}"
 start_at = "{start_at}"
@@ -68,10 +68,24 @@ class Task:
 
 
 def penstock(task: Task, port: int) -> list[str]:
-    """Penstock as its users run it: docker to syslog, no state folder."""
-    start_at = "end" if task.live else "beginning"
+    """Docker to syslog, without a state folder."""
+    return _penstock(task, port, "")
+
+
+def penstock_durable(task: Task, port: int) -> list[str]:
+    """Docker to syslog, as its users run it: with a state folder."""
+    return _penstock(task, port, str(task.folder / "state"))
+
+
+def _penstock(task: Task, port: int, state_dir: str) -> list[str]:
     file = task.folder / "penstock.toml"
-    file.write_text(PENSTOCK.format(host=task.engine.host, start_at=start_at, port=port))
+    settings = {
+        "state_dir": state_dir,
+        "host": task.engine.host,
+        "start_at": "end" if task.live else "beginning",
+        "port": port,
+    }
+    file.write_text(PENSTOCK.format(**settings))
     return [*program(), "run", str(file)]
 
 

@@ -142,7 +142,6 @@ def test_a_table_of_a_configuration_with_options_on_top(monkeypatch: pytest.Monk
         (["joiner", "--seperator", "x"], 'unknown key; did you mean "separator"?'),
         (["joiner", "--count", "many"], "the value of --count is something else"),
         (["joinr"], 'did you mean "joiner"?'),
-        (["multiline", "--preset", "x"], "pip install penstock-transform-multiline"),
         (["joiner", "-c", "none.toml"], "none.toml: no such file"),
     ],
 )

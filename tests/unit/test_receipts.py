@@ -198,3 +198,40 @@ def _check(
     reached = [one.position for one in receipts[:settled] if one.position is not None]
     assert positions.load(KEY) == (reached[-1] if reached else None)
     assert positions.history == sorted(set(positions.history))  # type: ignore[type-var]
+
+
+def test_no_position_inside_an_event_is_committed(lane: Lane, positions: Commits) -> None:
+    first, second, third, fourth = (lane.open(number) for number in range(1, 5))
+    first.bind(third)
+    for receipt in (first, second):
+        receipt.release()
+    assert positions.history == []
+    third.release()
+    assert positions.history == [3]
+    fourth.release()
+    assert positions.history == [3, 4]
+
+
+def test_binding_backwards_or_to_itself_or_another_lane_changes_nothing(
+    lane: Lane, positions: Commits
+) -> None:
+    first, second = lane.open(1), lane.open(2)
+    second.bind(first)
+    first.bind(first)
+    other = Lane(("sources.a", "db"), positions).open(9)
+    first.bind(other)
+    first.release()
+    second.release()
+    assert positions.history == [1, 2]
+
+
+def test_a_lane_in_which_every_batch_goes_on_commits_at_last(
+    lane: Lane, positions: Commits
+) -> None:
+    before = lane.open(0)
+    for number in range(1, 1000):
+        receipt = lane.open(number)
+        before.bind(receipt)
+        before.release()
+        before = receipt
+    assert 1 <= len(positions.history) < 20

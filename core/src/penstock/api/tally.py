@@ -98,14 +98,24 @@ class Tally:
     ) -> Batch:
         """Make a batch whose trail is that of ``like`` and of all holds that it spends."""
         trail = dict.fromkeys(like.trail)
+        last = spent[-1].trail if isinstance(like, Hold) and spent else like.trail
         for hold in spent:
             trail.update(dict.fromkeys(hold.trail))
             del self.holds[hold]
             _add(self.held, hold.resource.origin, -len(hold.events))
             self.spent.append(hold)
+            _bind(hold.trail, last)
         _add(self.merged, like.resource.origin, merged)
         _add(self.made, like.resource.origin, created)
         return Batch(like.resource, events, heap_size(events), tuple(trail))
+
+
+def _bind(trail: Sequence[Receipt], last: Sequence[Receipt]) -> None:
+    """Have no position committed between batches that went into one event."""
+    for receipt in trail:
+        for later in last:
+            if later is not receipt:
+                receipt.bind(later)
 
 
 def _add(counts: dict[str, int], origin: str, number: int) -> None:

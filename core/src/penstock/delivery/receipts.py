@@ -6,8 +6,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from penstock.api.delivery import Receipt
 from penstock.delivery.positions import Positions
 from penstock.state.unit import LaneKey
+
+MAX_WITHHELD = 256
+"""After so many positions that were not committed because an event goes on, one is after all."""
 
 
 class BatchReceipt:
@@ -45,6 +49,13 @@ class BatchReceipt:
     def abandon(self) -> None:
         self.abandoned = True
 
+    def bind(self, later: Receipt) -> None:
+        """Commit no position from here on before that of ``later``: one event is of both batches.
+
+        Whoever began to read between them would get only the end of that event.
+        """
+        self._owner.bind(self, later)
+
     async def settled(self) -> None:
         if self._holders:
             if self._waiter is None:
@@ -59,12 +70,13 @@ class Lane:
     can be read again brings it back.
     """
 
-    __slots__ = ("_on_retired", "_open", "_positions", "key", "origin", "sent")
+    __slots__ = ("_on_retired", "_open", "_positions", "_withheld", "key", "origin", "sent")
 
     def __init__(self, key: LaneKey, positions: Positions) -> None:
         self.key = key
         self._positions = positions
         self._open: deque[BatchReceipt] = deque()
+        self._withheld = 0
         self._on_retired: Callable[[], None] | None = None
         self.sent: object = None
         """The last position opened: where a source that starts again in this process goes on."""
@@ -99,7 +111,19 @@ class Lane:
             self._positions.forget(self.key)
             self._on_retired()
         elif position is not None:
+            self._withheld = 0
             self._positions.commit(self.key, position)
+
+    def bind(self, first: Receipt, last: Receipt) -> None:
+        """Have the batches from ``first`` on, up to but without ``last``, commit nothing."""
+        is_between = False
+        for receipt in reversed(self._open):
+            if is_between and receipt.position is not None and self._withheld < MAX_WITHHELD:
+                receipt.position = None
+                self._withheld += 1
+            if receipt is first:
+                return
+            is_between = is_between or receipt is last
 
     def retire(self, on_retired: Callable[[], None]) -> None:
         """Forget the position once all is settled, then call ``on_retired``."""

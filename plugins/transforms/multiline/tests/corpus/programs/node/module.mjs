@@ -1,0 +1,4 @@
+import { readFileSync } from "node:fs";
+
+const read = () => readFileSync("missing.json");
+read();

@@ -1,0 +1,6 @@
+async function load() {
+  await null;
+  JSON.parse("{");
+}
+
+load();

@@ -1,0 +1,1 @@
+Promise.reject({ status: 503, reason: "try later" });

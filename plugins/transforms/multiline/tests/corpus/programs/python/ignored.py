@@ -1,0 +1,6 @@
+class Connection:
+    def __del__(self):
+        raise ConnectionResetError("closed by the other side")
+
+
+Connection()

@@ -1,0 +1,1 @@
+# corpus: run broken.py

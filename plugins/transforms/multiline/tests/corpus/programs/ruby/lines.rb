@@ -1,0 +1,5 @@
+def check
+  raise ArgumentError, "the order is wrong:\n- no items\n- no customer"
+end
+
+check

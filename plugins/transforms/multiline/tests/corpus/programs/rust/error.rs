@@ -1,0 +1,6 @@
+#[derive(Debug)]
+struct Failure;
+
+fn main() -> Result<(), Failure> {
+    Err(Failure)
+}

@@ -208,7 +208,7 @@ async def test_a_source_whose_ids_change() -> None:
     [
         ({"size": 3}, "a batch says 3 bytes"),
         ({"resource": Resource("")}, "no origin"),
-        ({"events": ()}, "no events"),
+        ({"events": ()}, "neither events nor a position"),
         ({"events": [Log(0, "x")], "size": 500}, "no time"),
         ({"events": [Log(1, "x")] * 2, "size": 500}, "ids are repeated"),
     ],
@@ -216,7 +216,9 @@ async def test_a_source_whose_ids_change() -> None:
 async def test_a_source_of_ill_formed_batches(change: dict[str, object], seen: str) -> None:
     class Deform(Between):
         async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> Receipt:
-            return await super().send(replace(batch, **change), lane=lane, position=position)
+            deformed = replace(batch, **change)
+            place = position if deformed.events else None
+            return await super().send(deformed, lane=lane, position=place)
 
     class Deforming(Wrapped):
         between = Deform

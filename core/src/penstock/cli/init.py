@@ -17,9 +17,11 @@ _SOURCES = {
 # exclude = { labels = ["logs=off"] }
 """,
     "journald": """\
-# The local systemd journal.
+# The local systemd journal; its user has to be in the group systemd-journal.
 [sources.journald]
+# start_at = "beginning"                  # also what was written before the first start
 # units = ["ssh.service"]
+# matches = { PRIORITY = ["0", "1", "2", "3"] }
 """,
     "demo": """\
 # Made-up containers. For real ones put [sources.docker] here and "docker" in the pipeline.

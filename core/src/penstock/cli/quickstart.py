@@ -12,12 +12,12 @@ from penstock.cli.options import LogOptions, log_options
 LAST_LINES = 10
 _SETTINGS: dict[str, dict[str, Any]] = {
     "docker": {"start_at": "end", "start_lines": LAST_LINES},
-    "journald": {},
+    "journald": {"start_at": "end", "start_lines": LAST_LINES},
     "demo": {"containers": 3},
 }
 _WHAT = {
     "docker": f"the last {LAST_LINES} lines of every container, then live",
-    "journald": "the journal, live",
+    "journald": f"the journal's last {LAST_LINES} entries, then live",
     "demo": "three demo containers",
 }
 

@@ -141,7 +141,7 @@ def _fault(sent: Sent) -> str:
     if not batch.resource.origin:
         return "a batch has no origin"
     if not len(batch.events):
-        return "a batch has no events"
+        return "" if sent.position is not None else "a batch has neither events nor a position"
     if any(event.time_unix_nano <= 0 for event in batch.events):
         return "an event has no time"
     text = sum(len(event.body) for event in batch.events if type(event) is Log)

@@ -31,17 +31,19 @@ def build(member: Path, folder: Path) -> None:
 
 def third_party(distributions: list[str]) -> set[str]:
     """Names of all that these distributions depend on, as their metadata says, but for ours."""
-    names: set[str] = set()
-    queue = list(distributions)
+    seen: set[tuple[str, str]] = set()
+    queue = [(name, "") for name in distributions]
     while queue:
-        for text in importlib.metadata.requires(queue.pop()) or ():
+        name, extra = queue.pop()
+        if (name, extra) in seen:
+            continue
+        seen.add((name, extra))
+        for text in importlib.metadata.requires(name) or ():
             requirement = Requirement(text)
-            name = canonicalize_name(requirement.name)
-            wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-            if wanted and name not in names and name not in distributions:
-                names.add(name)
-                queue.append(name)
-    return names
+            if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+                other = canonicalize_name(requirement.name)
+                queue += [(other, one) for one in ("", *requirement.extras)]
+    return {name for name, _ in seen}.difference(distributions)
 
 
 def repack(name: str, folder: Path) -> None:

@@ -102,6 +102,10 @@ class HttpServer:
         """Take requests and answer none."""
         self._answering.clear()
 
+    def resume(self) -> None:
+        """Answer again, also what came meanwhile."""
+        self._answering.set()
+
     async def mend(self) -> None:
         """Work again; what hung has died meanwhile."""
         if not self._answering.is_set():

@@ -1,0 +1,226 @@
+"""Counters, gauges and timers as points of series.
+
+Of points of one series in one second Datadog keeps the last. So deltas of one second are added
+up, and one that comes later is given a second of its own.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from penstock.api import Counter, Event, Gauge, Resource, Timer
+from penstock.http import Section, encoded
+from penstock_sink_datadog.limits import (
+    MAX_NAME_CHARS,
+    MAX_POINT_AGE_S,
+    MAX_POINT_LEAD_S,
+    POINTS_A_PIECE,
+)
+from penstock_sink_datadog.origin import Origin, pair, tag
+from penstock_sink_datadog.settings import DatadogSettings
+
+COUNT, GAUGE = 1, 3
+INTERVAL_S = 10
+"""What a count is told to stand for: the interval of Datadog's own agent."""
+MAX_REMEMBERED = 50_000
+"""Series whose last second is remembered; the one that was quiet longest goes first."""
+
+UNITS: Mapping[str, str] = {
+    "bytes": "byte",
+    "byte": "byte",
+    "B": "byte",
+    "ns": "nanosecond",
+    "nanoseconds": "nanosecond",
+    "us": "microsecond",
+    "ms": "millisecond",
+    "milliseconds": "millisecond",
+    "s": "second",
+    "seconds": "second",
+    "percentage": "percent",
+    "percent": "percent",
+    "%": "percent",
+    "requests": "request",
+    "req": "request",
+}
+"""Units by the names that metrics come with; Datadog takes none that it does not know."""
+
+_NO_NAME = re.compile(r"[^A-Za-z0-9_.]+")
+_SECOND = 1_000_000_000
+
+Key = tuple[str, str, tuple[str, ...]]
+"""A series: name, host and tags."""
+
+
+class Points(Struct):
+    """The points of one series, and the events that each is made of."""
+
+    values: dict[int, list[float]]
+    owners: dict[int, list[Event]]
+
+
+class Encoded(Struct):
+    """The pieces for the two intakes, and the events that no intake takes."""
+
+    series: Section
+    distributions: Section
+    refused: dict[Event, str]
+
+
+class Metrics:
+    """Encodes metrics into series."""
+
+    def __init__(self, config: DatadogSettings) -> None:
+        self._prefix = config.metric_prefix.render
+        self._totals = config.counters == "total"
+        self._last: OrderedDict[Key, int] = OrderedDict()
+
+    def encode(
+        self, found: Iterable[tuple[Resource, Origin, Event]], now_unix_nano: int
+    ) -> Encoded:
+        made = Encoded(Section([], []), Section([], []), {})
+        counts: dict[Key, Points] = {}
+        timers: dict[Key, Points] = {}
+        for resource, origin, event in found:
+            prefix = self._prefix(resource, event) or ""
+            if why := _unfit(event, now_unix_nano // _SECOND):
+                made.refused[event] = why
+            elif isinstance(event, Gauge):
+                made.series.owners.append(event)
+                made.series.pieces.append(self._gauge(prefix, origin, event))
+            elif isinstance(event, Timer):
+                milliseconds = (event.stop - event.start) / 1_000_000
+                _add(timers, _key(prefix + event.name, origin, event), event, milliseconds)
+            elif isinstance(event, Counter):
+                key = _key(prefix + event.name, origin, event)
+                self._count(made.series, counts, key, event)
+        for key, points in counts.items():
+            _extend(made.series, self._counted(key, points))
+        for key, points in timers.items():
+            _extend(made.distributions, _distributed(key, points))
+        return made
+
+    @staticmethod
+    def _gauge(prefix: str, origin: Origin, event: Gauge) -> bytes:
+        second = event.time_unix_nano // _SECOND
+        series = (
+            _series(
+                _key(prefix + name, origin, event),
+                GAUGE,
+                [(second, one.value)],
+                unit=UNITS.get(one.unit, ""),
+            )
+            for name, one in event.values.items()
+        )
+        return b",".join(map(encoded, series))
+
+    def _count(self, section: Section, counts: dict[Key, Points], key: Key, event: Counter) -> None:
+        if self._totals and event.total is not None:
+            second = event.time_unix_nano // _SECOND
+            section.owners.append(event)
+            section.pieces.append(encoded(_series(key, GAUGE, [(second, event.total)])))
+        else:
+            _add(counts, key, event, event.delta)
+
+    def _counted(self, key: Key, points: Points) -> Iterator[tuple[tuple[Event, ...], bytes]]:
+        last = self._last.get(key, 0)
+        ready: list[tuple[int, float]] = []
+        for second in sorted(points.values):
+            last = max(second, last + 1)
+            ready.append((last, math.fsum(points.values[second])))
+        self._last[key] = last
+        self._last.move_to_end(key)
+        if len(self._last) > MAX_REMEMBERED:
+            self._last.popitem(last=False)
+        seconds = sorted(points.values)
+        for start in range(0, len(ready), POINTS_A_PIECE):
+            owners = _owners(points, seconds[start : start + POINTS_A_PIECE])
+            part = ready[start : start + POINTS_A_PIECE]
+            yield owners, encoded(_series(key, COUNT, part, interval=INTERVAL_S))
+
+
+def _key(name: str, origin: Origin, event: Event) -> Key:
+    clean = _NO_NAME.sub("_", name).lstrip("._0123456789")[:MAX_NAME_CHARS]
+    return clean or "unnamed", origin.hostname, _tags(origin, event)
+
+
+def _add(series: dict[Key, Points], key: Key, event: Event, value: float) -> None:
+    points = series.get(key)
+    if points is None:
+        points = series[key] = Points({}, {})
+    second = event.time_unix_nano // _SECOND
+    points.values.setdefault(second, []).append(value)
+    points.owners.setdefault(second, []).append(event)
+
+
+def _extend(section: Section, made: Iterable[tuple[tuple[Event, ...], bytes]]) -> None:
+    for owners, piece in made:
+        section.owners.append(owners)
+        section.pieces.append(piece)
+
+
+def _owners(points: Points, seconds: Iterable[int]) -> tuple[Event, ...]:
+    return tuple(event for second in seconds for event in points.owners[second])
+
+
+def _distributed(key: Key, points: Points) -> Iterator[tuple[tuple[Event, ...], bytes]]:
+    name, host, tags = key
+    for second, values in points.values.items():
+        events = points.owners[second]
+        for start in range(0, len(values), POINTS_A_PIECE):
+            part = values[start : start + POINTS_A_PIECE]
+            series: dict[str, Any] = {
+                "metric": name,
+                "type": "distribution",
+                "points": [[second, part]],
+                "tags": tags,
+            }
+            if host:
+                series["host"] = host
+            yield tuple(events[start : start + POINTS_A_PIECE]), encoded(series)
+
+
+def _series(
+    key: Key, kind: int, points: Sequence[tuple[int, float]], *, interval: int = 0, unit: str = ""
+) -> dict[str, Any]:
+    name, host, tags = key
+    series: dict[str, Any] = {
+        "metric": name,
+        "type": kind,
+        "points": [{"timestamp": second, "value": value} for second, value in points],
+        "tags": tags,
+    }
+    if host:
+        series["resources"] = [{"type": "host", "name": host}]
+    if interval:
+        series["interval"] = interval
+    if unit:
+        series["unit"] = unit
+    return series
+
+
+def _tags(origin: Origin, event: Event) -> tuple[str, ...]:
+    if not event.attributes:
+        return tuple(origin.tags)
+    own = (tag(pair(key, value)) for key, value in event.attributes.items())
+    return tuple(dict.fromkeys((*origin.tags, *filter(None, own))))
+
+
+def _unfit(event: Event, now: int) -> str:
+    """Say why Datadog would discard a metric unseen, empty if it would not."""
+    age = now - event.time_unix_nano // _SECOND
+    if age > MAX_POINT_AGE_S:
+        return "older than an hour: Datadog takes no such points"
+    if age < -MAX_POINT_LEAD_S:
+        return "more than ten minutes ahead: Datadog takes no such points"
+    if isinstance(event, Gauge):
+        if not event.values:
+            return "a gauge without values"
+        if not all(math.isfinite(one.value) for one in event.values.values()):
+            return "a value that is no finite number"
+    return ""

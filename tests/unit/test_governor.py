@@ -68,6 +68,21 @@ def test_retry_after_is_a_lower_bound(clock: ManualClock) -> None:
     assert governor(clock).failed(retry_after=0.01) == pytest.approx(0.1)
 
 
+def test_nobody_can_send_us_away_for_more_than_an_hour(clock: ManualClock) -> None:
+    assert governor(clock).failed(retry_after=10**9) == pytest.approx(3600)
+
+
+def test_who_is_held_is_left_alone_until_it_is_released(clock: ManualClock) -> None:
+    one = governor(clock)
+    assert one.hold("401") == one.wait == pytest.approx(600)
+    assert (one.circuit, one.held) == ("held", "401")
+    one.release()
+    assert one.wait == 0
+    assert one.circuit == "held", "until a write comes through"
+    one.succeeded()
+    assert (one.circuit, one.held) == ("closed", "")
+
+
 def test_circuit(clock: ManualClock) -> None:
     one = governor(clock)
     assert (one.circuit, one.wait) == ("closed", 0)

@@ -16,10 +16,18 @@ from penstock.config.components import TABLES, Components, unknown_type
 from penstock.config.file import Text, read_file
 from penstock.config.paths import state_dir
 from penstock.config.pipelines import Pipelines, check_names, read_pipelines
-from penstock.config.plan import AdminSettings, PenstockSettings, Plan
+from penstock.config.plan import (
+    AdminSettings,
+    PenstockSettings,
+    Plan,
+    SinkPlan,
+    SourcePlan,
+    TransformPlan,
+)
 from penstock.config.problems import Problem, Problems, write_out
 from penstock.config.scrub import Scrubber
 from penstock.config.substitute import Substitution
+from penstock.config.tls import tls_fault
 from penstock.config.typed import NO_VALUE, NoValue, Reader
 from penstock.config.words import Path, dotted, suggestion
 from penstock.plugins import Plugins, UnknownTypeError
@@ -165,11 +173,22 @@ class _Loading:
             plan = Components(self._plugins, reader, problems, self._scrubber).read(
                 group, name, table
             )
+            if plan is not None and self._environ is not None:
+                self._check_tls((group, name), plan, problems)
             if plan is not None and used:
                 self._components[group][name] = plan
         if not used:
             self._problems.warn((group, name), "no pipeline uses it")
             self._problems.demote(problems)
+
+    def _check_tls(
+        self, path: Path, plan: SourcePlan | TransformPlan | SinkPlan, problems: Problems
+    ) -> None:
+        """The files are a part of the outside, as the environment is."""
+        tls = getattr(plan, "tls", None)
+        if tls and (fault := tls_fault(tls)):
+            key, why = fault
+            problems.error((*path, "tls", key), why)
 
     def _extensions(self, settings: PenstockSettings) -> None:
         for index, name in enumerate(settings.extensions):

@@ -41,13 +41,29 @@ class AdminSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The ``[admin]`` table."""
 
     listen: Annotated[
-        str, Meta(description="HOST:PORT of metrics and health over HTTP; empty = off.")
+        str,
+        Meta(
+            description="HOST:PORT of metrics and health over HTTP, or a PORT on loopback; "
+            "empty = off."
+        ),
     ] = ""
+    hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="Further names with a dot under which clients reach it."),
+    ] = ()
 
     def __post_init__(self) -> None:
         host, _, port = self.listen.rpartition(":")
-        if self.listen and not (host and port.isdecimal() and int(port) <= 65_535):
-            raise ValueError('listen: expected "HOST:PORT", such as "127.0.0.1:8686"')
+        is_bare = ":" in host and not (host.startswith("[") and host.endswith("]"))
+        is_port = port.isascii() and port.isdecimal() and int(port) <= 65_535
+        if self.listen and (is_bare or not is_port):
+            raise ValueError('listen: expected "HOST:PORT", such as "127.0.0.1:8686", or a port')
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Where to listen, None for not at all; a port alone is loopback's."""
+        host, _, port = self.listen.rpartition(":")
+        return (host.strip("[]") or "127.0.0.1", int(port)) if port else None
 
 
 class SourcePlan(Struct, frozen=True, kw_only=True):

@@ -67,8 +67,12 @@ async def test_a_container_that_prints_much_and_removes_itself(docker_engine: En
     async with reading(docker_engine.host) as out:
         container = await run(docker_engine, "gone", "seq 100000", rm=True)
         await out.until(lambda: out.retired, timeout=40)
-    assert out.lines(lane=container) == [str(number) for number in range(1, 100_001)]
-    assert out.gaps == []
+    # On a busy machine Docker 20.10 ends one log in six too soon: then a gap says so.
+    lines = logs(out, container)
+    assert [log.body for log in lines] == [str(number) for number in range(1, len(lines) + 1)]
+    assert [loss.gap.from_unix_nano for loss in out.gaps] == (
+        [] if len(lines) == 100_000 else [lines[-1].time_unix_nano]
+    )
 
 
 async def test_restarts_neither_repeat_nor_miss_a_line(docker_engine: Engine) -> None:
@@ -117,10 +121,10 @@ async def test_a_removed_containers_lane_is_retired(docker_engine: Engine) -> No
     async with reading(docker_engine.host) as out:
         container = await run(docker_engine, "removed", "echo one; exec sleep 600")
         await out.until_lines(1)
-        assert out.committed.keys() == {container}
+        assert container in out.committed
         await docker(docker_engine, "rm", "--force", container)
         await out.until(lambda: out.retired == [container])
-    assert out.committed == {}
+    assert out.committed.keys() == {"engine"}
     assert out.gaps == []
 
 

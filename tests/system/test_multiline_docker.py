@@ -18,7 +18,6 @@ CONFIG = """
 [sources.docker]
 host = "{host}"
 start_at = "beginning"
-env_attributes = ["LOGSPOUT_MULTILINE"]
 [transforms.traces]
 type = "multiline"
 preset = "{preset}"

@@ -35,7 +35,7 @@ batch = { max_events = 5 }
 buffer.when_full = "drop_newest"
 retry.max_attempts = 2
 dead_letter.enabled = false
-tls.ca_file = "/ca.pem"
+tls.server_name = "central"
 [pipelines.one]
 sources = ["first", "labsource"]
 transforms = ["labtransform"]
@@ -98,7 +98,7 @@ def test_common_keys_are_merged_with_the_sinks_own_defaults(tmp_path: Path) -> N
     assert sink.buffer == BufferSettings(max_memory_bytes=1_000_000, when_full="drop_newest")
     assert sink.retry.max_attempts == 2
     assert sink.dead_letter.enabled is False
-    assert sink.tls == TlsSettings(ca_file="/ca.pem")
+    assert sink.tls == TlsSettings(server_name="central")
 
 
 def test_two_readings_of_one_file_are_equal(tmp_path: Path) -> None:

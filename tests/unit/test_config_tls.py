@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from tests.system.parts.tls import Certificates
 
-from penstock.api.settings import TlsSettings
+from penstock.api import ConfigError, TlsSettings, tls_context
 from penstock.config.load import load
-from penstock.config.tls import tls_fault
 
 
 @pytest.fixture
@@ -31,29 +30,27 @@ def test_files_that_fit_are_no_fault(files: dict[str, Path]) -> None:
     tls = TlsSettings(
         ca_file=str(files["ca"]), cert_file=str(files["cert"]), key_file=str(files["key"])
     )
-    assert tls_fault(tls) is None
-    assert tls_fault(TlsSettings()) is None
+    assert tls_context(tls).get_ca_certs()
+    assert tls_context(TlsSettings())
 
 
 @pytest.mark.parametrize(
     ("settings", "key", "why"),
     [
-        ({"ca_file": "missing"}, "ca_file", "missing cannot be read: No such file"),
+        ({"ca_file": "missing"}, "ca_file", "'missing' cannot be read: No such file"),
         ({"ca_file": "garbage"}, "ca_file", "holds no certificates in PEM form"),
-        ({"cert_file": "cert", "key_file": "other"}, "key_file", "not the key of the certificate"),
-        ({"cert_file": "cert"}, "cert_file", "holds no certificate with its key"),
-        ({"key_file": "key"}, "key_file", "a key needs the certificate"),
-        ({"cert_file": "garbage", "key_file": "key"}, "cert_file", "hold no pair in PEM form"),
+        ({"cert_file": "cert", "key_file": "other"}, "cert_file", "the private key that belongs"),
+        ({"cert_file": "cert"}, "cert_file", "expected a PEM certificate and the private key"),
+        ({"key_file": "key"}, "key_file", "a key goes with its certificate"),
+        ({"cert_file": "garbage", "key_file": "key"}, "cert_file", "expected a PEM certificate"),
     ],
 )
 def test_each_fault_names_its_key(
     files: dict[str, Path], settings: dict[str, str], key: str, why: str
 ) -> None:
     paths = {name: str(files.get(file, file)) for name, file in settings.items()}
-    fault = tls_fault(TlsSettings(**paths))
-    assert fault is not None
-    assert fault[0] == key
-    assert why in fault[1]
+    with pytest.raises(ConfigError, match=rf"^tls\.{key}: .*{why}"):
+        tls_context(TlsSettings(**paths))
 
 
 def test_check_names_the_line_but_not_where_the_outside_is_unknown(tmp_path: Path) -> None:
@@ -66,7 +63,7 @@ def test_check_names_the_line_but_not_where_the_outside_is_unknown(tmp_path: Pat
     found = load(str(file))
     assert found.plan is None
     assert [error.partition(": ")[2] for error in found.errors] == [
-        "sinks.central.tls.ca_file: nowhere.pem cannot be read: No such file or directory"
+        "sinks.central.tls.ca_file: 'nowhere.pem' cannot be read: No such file or directory"
     ]
     assert found.errors[0].startswith(f"{file}:6:")
     assert load(str(file), environ=None).errors == ()

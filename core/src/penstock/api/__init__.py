@@ -41,6 +41,7 @@ from penstock.api.setting import Secret, Setting
 from penstock.api.settings import BatchSettings, BufferSettings, TlsSettings
 from penstock.api.tally import Hold
 from penstock.api.template import Template
+from penstock.api.tls import tls_context
 
 if TYPE_CHECKING:
     from penstock.api.hooks import hookimpl
@@ -93,6 +94,7 @@ __all__ = [
     "image_matches",
     "rfc3339",
     "severity_text",
+    "tls_context",
 ]
 
 

@@ -38,7 +38,8 @@ class Report(Struct, frozen=True):
 class Receipt(Protocol):
     """A batch's receipt: settled once every sink has settled all of it.
 
-    ``retain``, ``release`` and ``abandon`` are core's; ``lane`` is ``(source table, lane)``.
+    ``retain``, ``release``, ``abandon`` and ``bind`` are core's; ``lane`` is ``(source table,
+    lane)``.
     """
 
     @property
@@ -52,6 +53,8 @@ class Receipt(Protocol):
     def release(self) -> None: ...
 
     def abandon(self) -> None: ...
+
+    def bind(self, later: Receipt) -> None: ...
 
     async def settled(self) -> None:
         """Return when every sink has settled the batch."""
@@ -73,7 +76,8 @@ class Outlet(Protocol):
         """Hand over a batch; waits while the bus is full.
 
         Within a lane, batches keep their order, and ``position`` is committed once this batch and
-        all before it in the lane are settled. None commits nothing of its own.
+        all before it in the lane are settled. None commits nothing of its own. A batch without
+        events goes nowhere: it only commits its position.
         """
 
     async def lost(

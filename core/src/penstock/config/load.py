@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from penstock.api.errors import ConfigError, PluginError
+from penstock.api.settings import TlsSettings
+from penstock.api.tls import tls_context
 from penstock.config.components import TABLES, Components, unknown_type
 from penstock.config.file import Text, read_file
 from penstock.config.paths import state_dir
@@ -27,13 +29,13 @@ from penstock.config.plan import (
 from penstock.config.problems import Problem, Problems, write_out
 from penstock.config.scrub import Scrubber
 from penstock.config.substitute import Substitution
-from penstock.config.tls import tls_fault
 from penstock.config.typed import NO_VALUE, NoValue, Reader
 from penstock.config.words import Path, dotted, suggestion
 from penstock.plugins import Plugins, UnknownTypeError
 
 S = TypeVar("S", bound=Struct)
 
+NO_TLS = TlsSettings()
 TOP_LEVEL = ("penstock", "admin", *TABLES, "pipelines")
 
 
@@ -185,10 +187,14 @@ class _Loading:
         self, path: Path, plan: SourcePlan | TransformPlan | SinkPlan, problems: Problems
     ) -> None:
         """The files are a part of the outside, as the environment is."""
-        tls = getattr(plan, "tls", None)
-        if tls and (fault := tls_fault(tls)):
-            key, why = fault
-            problems.error((*path, "tls", key), why)
+        tls = getattr(plan, "tls", NO_TLS)
+        if tls == NO_TLS:
+            return
+        try:
+            tls_context(tls)
+        except ConfigError as error:
+            key, _, why = str(error).partition(": ")
+            problems.error((*path, *key.split(".")), why)
 
     def _extensions(self, settings: PenstockSettings) -> None:
         for index, name in enumerate(settings.extensions):

@@ -9,12 +9,18 @@ from urllib.parse import urljoin
 
 from msgspec import Struct
 
-from penstock.api import ConfigError, Context, RejectedError, RetryableError, TlsSettings
+from penstock.api import (
+    ConfigError,
+    Context,
+    RejectedError,
+    RetryableError,
+    TlsSettings,
+    tls_context,
+)
 from penstock.http.answer import Answer, Statuses
 from penstock.http.compression import Compression, compressed, load
 from penstock.http.proxy import Proxy, ProxySetting
 from penstock.http.redact import Redactor
-from penstock.http.tls import tls_context
 from penstock.http.url import Url
 
 if TYPE_CHECKING:

@@ -277,3 +277,28 @@ async def test_a_silent_stream_is_probed_and_opened_anew(
         web.log.append((1, time.time_ns(), b"two\n"))
         await out.until_lines(2)
     assert out.lines() == ["one", "two"]
+
+
+async def test_what_the_open_stream_and_the_log_both_have_comes_once(
+    engine: Any, reading: Any
+) -> None:
+    web = engine.add("web", options={"max-size": "1m"})
+    out = RecordingOutlet(settle=True)
+    async with reading(outlet=out):
+        web.print("one")
+        await out.until_lines(1)
+        out.shut()
+        for number in range(2, 8):
+            await asyncio.sleep(0.01)
+            web.print(f"out {number}")
+            web.print(f"err {number}", kind=2)
+        await asyncio.sleep(1.1)
+        # What was sent is rotated away; of what the stream has already, the rest is there.
+        web.hides = 4
+        web.print("last")
+        out.open()
+        await out.until(lambda: "last" in out.lines())
+        await asyncio.sleep(0.1)
+    assert out.lines("stdout") == ["one", *(f"out {number}" for number in range(2, 8)), "last"]
+    assert out.lines("stderr") == [f"err {number}" for number in range(2, 8)]
+    assert out.gaps == []

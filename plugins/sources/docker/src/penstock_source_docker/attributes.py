@@ -18,6 +18,9 @@ MAX_ALL = 65_536
 LEFT_OUT = "penstock.attributes_left_out"
 """The attribute that says how many labels and variables are not there."""
 
+MULTILINE = "LOGSPOUT_MULTILINE"
+"""Logspout's variable, which is always told: a container says by it whether its lines are joined."""
+
 SERVICE_LABELS = ("com.docker.compose.service", "com.docker.swarm.service.name")
 
 
@@ -47,16 +50,33 @@ class Attributes:
                 left_out += 1
         if left_out:
             attributes[LEFT_OUT] = left_out
-        return Resource(f"docker:{container.id}", MappingProxyType(attributes)), taken
+        return Resource(origin(container.id), MappingProxyType(attributes)), taken
+
+    def bare(self, container: str, name: str) -> Resource:
+        """Return the resource of a container of which no more is known."""
+        attributes: dict[str, Value] = {"container.id": container, "container.runtime": "docker"}
+        if name:
+            attributes["container.name"] = bounded(name, MAX_NAME)
+        if self.host:
+            attributes["host.name"] = self.host
+        return Resource(origin(container), attributes)
 
     def _chosen(self, container: Details) -> Iterator[tuple[str, str]]:
         for prefix, pairs, wanted in (
-            ("container.label.", container.labels, self._labels),
-            ("container.env.", container.env, self._env),
+            ("container.label.", container.labels, self._labels.matches),
+            ("container.env.", container.env, self._is_wanted),
         ):
             for key, value in pairs.items():
-                if wanted.matches(key):
+                if wanted(key):
                     yield prefix + bounded(key, MAX_NAME), bounded(value, MAX_VALUE)
+
+    def _is_wanted(self, variable: str) -> bool:
+        return variable == MULTILINE or self._env.matches(variable)
+
+
+def origin(container: str) -> str:
+    """Return what names a container in positions, the ledger and the ids of events."""
+    return f"docker:{container}"
 
 
 def _fixed(container: Details) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from penstock_source_docker.budget import Budget
 from penstock_source_docker.clock import EngineClock
 from penstock_source_docker.errors import AnswerError, AwayError
 from penstock_source_docker.host import Endpoint
+from penstock_source_docker.log_stream import LogStream
 from penstock_source_docker.stamps import unix_time
 from penstock_source_docker.stream import Stream
 
@@ -128,14 +129,14 @@ class Engine:
 
     async def logs(
         self, container: str, streams: Mapping[str, bool], *, since: int, tail: str, follow: bool
-    ) -> Stream:
+    ) -> LogStream:
         """Open a container's log."""
         query = {name: "1" for name, wanted in streams.items() if wanted}
         query |= {"timestamps": "1", "tail": tail, "follow": "1" if follow else "0"}
         if since:
             query["since"] = unix_time(since)
         response = await self._get(paths.LOGS.format(id=container), query)
-        return Stream(response, self._reading)
+        return LogStream(response, self._reading)
 
     async def _answer(self, path: str, kind: type[T], *, versioned: bool = True, **query: str) -> T:
         try:

@@ -7,17 +7,23 @@ import time
 from enum import Enum
 
 import msgspec
+from msgspec.structs import replace
 
 from penstock_source_docker.answers import Details
+from penstock_source_docker.attributes import MAX_NAME
 from penstock_source_docker.backoff import Backoff
 from penstock_source_docker.beginning import Beginning, beginning
+from penstock_source_docker.departed import UNSEEN
 from penstock_source_docker.errors import AnswerError, AwayError, BrokenStreamError
 from penstock_source_docker.opening import Opening
 from penstock_source_docker.position import Position
 from penstock_source_docker.pump import Pump
+from penstock_source_docker.retention import retention
+from penstock_source_docker.risk import Risk
 from penstock_source_docker.sending import Sending
 from penstock_source_docker.shared import Shared
-from penstock_source_docker.skips import Skips, file_bytes
+from penstock_source_docker.skips import Skips
+from penstock_source_docker.text import bounded
 
 PATIENCE_S = 5.0
 """How long the rest of a line may take that is longer than a frame."""
@@ -32,8 +38,8 @@ CANNOT_READ = 501
 SILENT = (404, 409, CANNOT_READ)
 """What is answered for a container that is going, or is complained of elsewhere."""
 
-UNSEEN = "the container was removed before its log could be read"
 UNFINISHED = "the container was removed while its log could not be read"
+CUT_SHORT = "the container was removed, and Docker ended its log before the last line"
 
 
 class End(Enum):
@@ -53,13 +59,16 @@ class Follower:
         """Whether it has read everything of a container that does not run."""
         self._shared = shared
         self._has_started = details.state.started > 0
+        self._has_ended = False
+        self._end = 0
         self._wake = asyncio.Event()
         self._backoff = Backoff()
         self._interrupted = False
         self._complaint = ""
         resource, self._taken = shared.attributes.resource(details)
         start = self._start()
-        self._sending = Sending(shared.out, details.id, resource, start.position)
+        position = replace(start.position, name=bounded(details.plain_name, MAX_NAME))
+        self._sending = Sending(shared.out, details.id, resource, position)
         self._pump = self._make_pump(start)
 
     @property
@@ -72,15 +81,28 @@ class Follower:
         try:
             if not self._has_started:
                 await self._sleep()
+            self._sending.begin()
             return await self._runs()
         finally:
+            self._sending.at_risk(None)
             self._pump.close()
             self._shared.budgets.attributes.give(self._taken)
 
     def wake(self, *, started: bool = False) -> None:
         """Say that it was started, or removed."""
         self._has_started |= started
+        self._has_ended &= not started
         self._wake.set()
+
+    def ended(self, time: int) -> None:
+        """Say when it ended: what is on disk now stays there."""
+        self._end = time
+        self._has_ended = True
+
+    def assess(self, now: int) -> None:
+        """Say how soon lines of it will be lost, if that is to be feared."""
+        has_all = self.dormant or self._has_ended
+        self._sending.at_risk(None if has_all else self._pump.seconds_to_loss(now))
 
     def restart(self) -> None:
         """Have its stream opened anew."""
@@ -98,12 +120,15 @@ class Follower:
 
     async def _runs(self) -> End:
         follow = True
+        if self.details.state.running:
+            self._sending.mark(finished=False)
         while True:
             self._wake.clear()
             run = self.details.state.started
             failure = await self._read(follow=follow)
             if isinstance(failure, AnswerError) and failure.status == CANNOT_READ:
                 self._warn_unreadable(failure)
+                self._sending.retire()
                 return End.UNREADABLE
             details = await self._inspect()
             if details is None:
@@ -120,7 +145,9 @@ class Follower:
             else:
                 self._steady()
                 if not details.state.running:
+                    self._sending.mark(finished=True)
                     await self._sleep()
+                    self._sending.mark(finished=False)
                 follow = True
 
     async def _read(self, *, follow: bool) -> Exception | None:
@@ -178,6 +205,8 @@ class Follower:
             self._sending.lose(UNFINISHED)
         elif self._has_started and not self._pump.has_read:
             self._sending.lose(UNSEEN)
+        elif self._pump.ended_early(self._end):
+            self._sending.lose(CUT_SHORT)
         await self._sending.say_gap()
         self._sending.retire()
 
@@ -187,9 +216,10 @@ class Follower:
         opening = Opening(
             self._shared, self.details.id, tty=self.details.config.tty, same_stamp=not journald
         )
-        skips = Skips(file_bytes(driver.type, driver.config or {}))
+        kept = retention(driver.type, driver.config or {})
         patience = JOURNAL_PATIENCE_S if journald else PATIENCE_S
-        return Pump(opening, self._sending, skips, start.tail, patience)
+        skips, risk = Skips(kept.file), Risk(kept)
+        return Pump(opening, self._sending, skips, risk, tail=start.tail, patience_s=patience)
 
     def _start(self) -> Beginning:
         """Begin where the log was left, else where the settings say."""

@@ -128,6 +128,7 @@ class History:
             open_stdout,
             open_stderr,
             self._resumed.since,
+            name=self._resumed.name,
         )
 
     def _before_anchor(self, kind: int, time: int) -> bool:

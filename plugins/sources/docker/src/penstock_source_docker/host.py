@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from penstock.api import ConfigError, TlsSettings
+from penstock.api import ConfigError, TlsSettings, tls_context
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 MAX_SOCKET_PATH = 107
@@ -104,16 +104,9 @@ def _endpoint(address: Address, tls: TlsSettings, key: str) -> Endpoint:
 
 def _context(tls: TlsSettings, key: str) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=tls.ca_file or None)
-        if tls.cert_file:
-            context.load_cert_chain(tls.cert_file, tls.key_file or None)
-    except OSError as error:
-        files = ", ".join(filter(None, (tls.ca_file, tls.cert_file, tls.key_file)))
-        raise ConfigError(f"{key}: cannot use the TLS files {files}: {error}") from None
-    if not tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+        return tls_context(tls)
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from error
 
 
 def _from_environment(named: str, tls: TlsSettings, env: Mapping[str, str]) -> Endpoint:

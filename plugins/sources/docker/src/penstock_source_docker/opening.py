@@ -10,10 +10,10 @@ from penstock_source_docker.budget import Budget
 from penstock_source_docker.frames import FrameLines
 from penstock_source_docker.frames import walk as walk_frames
 from penstock_source_docker.lines import LineFormat, Lines
+from penstock_source_docker.log_stream import LogStream
 from penstock_source_docker.position import Position
 from penstock_source_docker.recent import Recent
 from penstock_source_docker.shared import Shared
-from penstock_source_docker.stream import Stream
 from penstock_source_docker.terminal import TerminalLines
 from penstock_source_docker.terminal import walk as walk_terminal
 
@@ -38,7 +38,7 @@ class Reading:
 
     __slots__ = ("events", "lines", "opened", "stream")
 
-    def __init__(self, stream: Stream, lines: Lines, opened: int) -> None:
+    def __init__(self, stream: LogStream, lines: Lines, opened: int) -> None:
         self.stream = stream
         self.lines = lines
         self.opened = opened
@@ -66,9 +66,9 @@ class Opening:
         """The stamp of the oldest line that the last search through everything saw; 0: none."""
         self._falls = shared.engine.clock.falls
 
-    async def begin(self, since: int, tail: str, *, follow: bool) -> Reading:
-        """Open it from a time on, or with so many of its last lines."""
-        return await self._open(self._lines(Position(since=since)), since, tail, follow=follow)
+    async def begin(self, position: Position, tail: str, *, follow: bool) -> Reading:
+        """Open it from a position's time on, or with so many of its last lines."""
+        return await self._open(self._lines(position), position.since, tail, follow=follow)
 
     async def open_rest(self, position: Position, *, follow: bool) -> tuple[Reading, int]:
         """Open all that is newer than a position whose last line is gone; return from when on."""

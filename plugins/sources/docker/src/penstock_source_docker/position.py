@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from zlib import crc32
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+from penstock.api import Log
 
 STDOUT, STDERR = 1, 2
 """The streams as frame headers number them; a terminal has only the first."""
@@ -35,7 +39,8 @@ class Position(Struct, frozen=True, omit_defaults=True):
     ``anchor`` is the stream of the line that came last, in the order of Docker's log: whatever is
     behind it there is not sent, except as said here. ``open_stdout`` and ``open_stderr`` are the
     first stamps of lines that had begun before it and had not ended. A new ``epoch`` begins when
-    stamps go back. Without marks reading begins at ``since``.
+    stamps go back. Without marks reading begins at ``since``. ``finished``: the container has ended
+    and all of its log was read. ``name`` is for the day when only the position is left of it.
     """
 
     stdout: Mark | None = None
@@ -45,6 +50,8 @@ class Position(Struct, frozen=True, omit_defaults=True):
     open_stdout: int = 0
     open_stderr: int = 0
     since: int = 0
+    finished: bool = False
+    name: str = ""
 
     @property
     def mark(self) -> Mark | None:
@@ -65,6 +72,12 @@ class Position(Struct, frozen=True, omit_defaults=True):
             return self.since
         times = (mark.time - MARGIN_NS, self.open_stdout, self.open_stderr)
         return max(min(time for time in times if time), 0)
+
+    def behind(self, events: Iterable[Log]) -> Position:
+        """Return it behind lines of which no more is known than that they were sent."""
+        marks = {event.stream: Mark(event.time_unix_nano, 1, 0, event.ordinal) for event in events}
+        stdout, stderr = (marks.get(name) for name in STREAMS[1:])
+        return replace(self, stdout=stdout or self.stdout, stderr=stderr or self.stderr)
 
 
 def digest(text: bytes) -> int:

@@ -6,11 +6,14 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from penstock.api import Log, heap_size
+from msgspec.structs import replace
+
+from penstock.api import EVENT_OVERHEAD_BYTES, Log, heap_size
 from penstock_source_docker.beginning import ALL
 from penstock_source_docker.errors import AwayError, BrokenStreamError
 from penstock_source_docker.opening import Opening, Reading
 from penstock_source_docker.position import Position
+from penstock_source_docker.risk import Risk
 from penstock_source_docker.sending import Sending
 from penstock_source_docker.skips import Skips
 
@@ -19,6 +22,12 @@ PAUSE_S = 1.0
 
 LOOK_EVERY_S = 30.0
 """While only what was there at the opening is read: Docker holds those files open."""
+
+ABRUPT_S = 0.05
+"""A stream that ends sooner after its last line was not waited on."""
+
+LULL_S = 0.25
+"""An engine that has more to send does not wait so long."""
 
 QUIET_S = 1.0
 MIXED_NS = 10_000_000
@@ -32,16 +41,26 @@ class Pump:
     """Reads and sends until a stream ends, and finds the place again for the next one."""
 
     def __init__(
-        self, opening: Opening, sending: Sending, skips: Skips, tail: str, patience_s: float
+        self,
+        opening: Opening,
+        sending: Sending,
+        skips: Skips,
+        risk: Risk,
+        *,
+        tail: str,
+        patience_s: float,
     ) -> None:
         self._opening = opening
         self._sending = sending
         self._skips = skips
+        self._risk = risk
         self._tail = tail
         self._patience_s = patience_s
+        self._follow = False
         self._looked = 0.0
         self._restarting = False
         self._unproven = False
+        self._ended_abruptly = False
         self._left: Reading | None = None
         self.reading: Reading | None = None
         self.entered = False
@@ -56,8 +75,12 @@ class Pump:
         the connection did, the caller finds out. ``finish`` or the next ``run`` settles it.
         """
         self._restarting = False
+        self._follow = follow
         self._forget_left()
         self.reading = reading = await self._enter(follow=follow)
+        self._risk.read(
+            reading.events, reading.lines.size - EVENT_OVERHEAD_BYTES * len(reading.events)
+        )
         self.entered = self.has_read = True
         try:
             reading = await self._pump(reading, follow=follow)
@@ -70,6 +93,7 @@ class Pump:
                 self.reading.close()
                 self.reading = None
         if not follow:
+            self._ended_abruptly = False
             await self.finish()
 
     async def finish(self) -> None:
@@ -108,12 +132,38 @@ class Pump:
         if self.reading is reading and reading.stream.last_read == last_read:
             self.restart()
 
+    def seconds_to_loss(self, now: int) -> float | None:
+        """Estimate how soon lines that were not read will be gone; None if none is in danger.
+
+        What the engine has sent is safe: a socket that it could fill further has all there is.
+        """
+        reading = self.reading
+        if not self._follow:
+            return None
+        if reading is None:
+            return self._risk.seconds(now, 0)
+        stream = reading.stream
+        is_quiet = stream.waiting and time.monotonic() - stream.last_read > LULL_S
+        if is_quiet or (not stream.waiting and stream.has_all):
+            self._risk.caught_up(now)
+            return None
+        return self._risk.seconds(now, reading.opened)
+
+    def ended_early(self, end: int) -> bool:
+        """Say whether the last stream of a container that is gone lacks what came before its end.
+
+        Docker 20.10 does that where much is unread when a container is removed (measured). A
+        stream that was waited on had all; so had one that was read again behind the end.
+        """
+        return self._ended_abruptly and self._risk.ended_early(end)
+
     async def _enter(self, *, follow: bool) -> Reading:
         position = self._sending.position
         if position.mark is None:
             # The last lines that are wanted are older than the time at which it begins.
-            since = position.since if self._tail == ALL else 0
-            reading = await self._opening.begin(since, self._tail, follow=follow)
+            if self._tail != ALL:
+                position = replace(position, since=0)
+            reading = await self._opening.begin(position, self._tail, follow=follow)
             self._tail = ALL
             return reading
         found = await self._opening.resume(position, follow=follow)
@@ -122,7 +172,7 @@ class Pump:
     async def _rest(self, position: Position, *, follow: bool) -> Reading:
         """Go on with all that Docker still has; what came before it may be lost."""
         reading, since = await self._opening.open_rest(position, follow=follow)
-        self._sending.position = Position(epoch=position.epoch, since=since)
+        self._sending.position = Position(epoch=position.epoch, since=since, name=position.name)
         if self._opening.oldest:
             self._unproven = True
         else:
@@ -141,10 +191,13 @@ class Pump:
                 continue
             if lines.broken:
                 raise BrokenStreamError(lines.broken)
+            last_read = reading.stream.last_read
             data = await self._next(reading)
             if not data:
+                self._ended_abruptly = reading.stream.last_read - last_read < ABRUPT_S
                 return reading
             reading.events = lines.feed(data)
+            self._risk.read(reading.events, len(data))
             if follow and self._skips.suspects(reading.events, len(data), reading.opened):
                 self.reading = reading = await self._look_again(reading)
             elif lines.waiting:
@@ -156,6 +209,7 @@ class Pump:
         if lines.history.duplicates:
             self._sending.recognised(lines.history.duplicates)
             lines.history.duplicates = 0
+            self._unproven = False  # What comes again was sent: the rest joins on to it.
         if not events:
             return 0.0
         if self._unproven:
@@ -195,11 +249,12 @@ class Pump:
         again. The old one stays open until then, as it alone may have what Docker has deleted.
         """
         unsent, reading.events = reading.events, []
-        if unsent:
-            self._opening.recent.forget_last()
+        read = self._opening.recent.forget_last() if unsent else b""
         doubt = reading.lines.history.doubt
         fresh = await self._opening.resume(self._sending.position, follow=True, in_doubt=doubt)
         if fresh is None:
+            if read:
+                self._opening.recent.keep(read)
             position = await self._drain(reading, unsent)
             fresh = await self._rest(position, follow=True)
         reading.close()
@@ -217,9 +272,7 @@ class Pump:
             kept = [event for event in events if event.time_unix_nano < until]
             await self._send_unverified(kept)
             if len(kept) < len(events):
-                if events is not unsent:
-                    self._opening.recent.forget_last()
-                return position
+                return position.behind(kept)
             position = reading.lines.position
             try:
                 async with asyncio.timeout(QUIET_S):

@@ -42,10 +42,11 @@ class Recent:
         self._size += size
         self._frames = None
 
-    def forget_last(self) -> None:
-        """Forget the last read: not all of it was used."""
-        if self._reads:
-            self._drop(self._reads.pop())
+    def forget_last(self) -> bytes:
+        """Forget the last read and return it: not all of it was used."""
+        read = self._reads.pop() if self._reads else b""
+        self._drop(read)
+        return read
 
     def __contains__(self, frame: bytes) -> bool:
         if self._frames is None:

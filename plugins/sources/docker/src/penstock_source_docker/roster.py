@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from penstock.api import Resource
 from penstock_source_docker.answers import Listed
+from penstock_source_docker.attributes import origin
 from penstock_source_docker.backoff import Backoff
+from penstock_source_docker.departed import say_departed
 from penstock_source_docker.errors import AnswerError, AwayError
-from penstock_source_docker.follower import UNSEEN, End, Follower
-from penstock_source_docker.shared import Shared
-from penstock_source_docker.text import bounded
+from penstock_source_docker.follower import End, Follower
+from penstock_source_docker.shared import ENGINE_LANE, Shared
 
 IDLE_S = 25.0
 """A stream that was silent for so long is probed."""
@@ -71,6 +71,13 @@ class Roster:
         else:
             self._add(container, name, started=True)
 
+    def ended(self, container: str, name: str, time: int) -> None:
+        """Note when a container ended; it may be the first that is heard of it."""
+        self.started(container, name)
+        entry = self._entries[container]
+        if entry.follower:
+            entry.follower.ended(time)
+
     def removed(self, container: str) -> None:
         """Read what is left of a container, and forget it."""
         if entry := self._entries.get(container):
@@ -97,9 +104,18 @@ class Roster:
         for container in before - here.keys():
             entry = self._entries[container]
             if entry.end:
-                del self._entries[container]
+                self._strike(entry)
             else:
                 entry.wake()
+
+    def bury(self, listed: Iterable[Listed]) -> None:
+        """Say what is lost of containers that were read once, and were removed meanwhile."""
+        here = {one.id for one in listed}
+        lanes = [lane for lane in self._shared.out.lanes() if lane != ENGINE_LANE]
+        gone = [lane for lane in lanes if lane not in here and lane not in self._entries]
+        entries = [Entry(lane, "", started=False) for lane in gone]
+        self._entries.update(zip(gone, entries, strict=True))
+        self._tasks.create_task(self._bury(entries))
 
     async def probe(self) -> None:
         """Look after silent streams, one after the other."""
@@ -108,6 +124,12 @@ class Roster:
                 await follower.probe(IDLE_S)
             except (AnswerError, AwayError):
                 continue
+
+    def assess(self) -> None:
+        """Have every container say whether lines of it are about to be lost."""
+        now = self._shared.engine.clock.now()
+        for follower in self.followers:
+            follower.assess(now)
 
     def restart(self) -> None:
         """Have every stream opened anew."""
@@ -149,7 +171,7 @@ class Roster:
         shared = self._shared
         details = await shared.engine.details(entry.container)
         if details is None:
-            await self._miss(entry)
+            await say_departed(shared, entry.container, entry.name, started=entry.started)
             return End.GONE
         entry.name = details.plain_name
         if reason := shared.selection.refusal(details):
@@ -160,17 +182,17 @@ class Roster:
             entry.follower.wake(started=True)
         return await entry.follower.run()
 
-    async def _miss(self, entry: Entry) -> None:
-        """Say that a container was there, and gone before anything of it could be read."""
-        if entry.started:
-            attributes = {
-                "container.id": entry.container,
-                "container.name": bounded(entry.name, 256),
-                "container.runtime": "docker",
-            }
-            resource = Resource(f"docker:{entry.container}", attributes)
-            await self._shared.out.lost(resource, UNSEEN, lane=entry.container)
-        self._shared.out.retire(entry.container)
+    async def _bury(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            await say_departed(self._shared, entry.container, entry.name, started=entry.started)
+            entry.end = End.GONE
+
+    def _strike(self, entry: Entry) -> None:
+        """Take a container that is gone off the roster, and forget how far it was read."""
+        del self._entries[entry.container]
+        out = self._shared.out
+        if entry.end is End.LEFT_OUT and out.position(entry.container) is not None:
+            out.retire(entry.container, origin=origin(entry.container))
 
     async def _rename(self, entry: Entry) -> None:
         try:

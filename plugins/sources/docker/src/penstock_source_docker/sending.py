@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from penstock.api import Batch, Log, Outlet, Resource
 from penstock_source_docker.position import Position
 
@@ -23,6 +25,7 @@ class Sending:
         self._out = out
         self._lane = lane
         self._gap: tuple[int, str] | None = None
+        self._is_at_risk = False
 
     async def send(self, events: Sequence[Log], size: int, position: Position | None) -> float:
         """Send events; return for how many seconds that was not possible.
@@ -37,6 +40,16 @@ class Sending:
         if position is not None:
             self.position = position
         return time.monotonic() - before
+
+    def begin(self) -> None:
+        """Have the position committed although nothing was sent yet."""
+        self._out.reached(self._lane, self.position)
+
+    def mark(self, *, finished: bool) -> None:
+        """Note whether the container has ended and all of its log was sent."""
+        if self.position.finished is not finished:
+            self.position = replace(self.position, finished=finished)
+            self._out.reached(self._lane, self.position)
 
     def lose(self, reason: str) -> None:
         """Note that lines behind the last one are gone; it is said once what follows is known."""
@@ -55,6 +68,12 @@ class Sending:
         if lines:
             self._out.duplicates(self.resource, lines)
 
+    def at_risk(self, seconds: float | None) -> None:
+        """Say how soon lines will be lost; that none will be is said once."""
+        if seconds is not None or self._is_at_risk:
+            self._out.at_risk(self.resource, seconds)
+        self._is_at_risk = seconds is not None
+
     def retire(self) -> None:
         """Forget the position once all is settled: the container is gone."""
-        self._out.retire(self._lane)
+        self._out.retire(self._lane, origin=self.resource.origin)

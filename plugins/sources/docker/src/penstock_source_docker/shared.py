@@ -15,6 +15,9 @@ from penstock_source_docker.budget import Budgets
 from penstock_source_docker.engine import Engine
 from penstock_source_docker.selection import Selection
 
+ENGINE_LANE = "engine"
+"""The lane of what happens to containers; its position is the time of the last event."""
+
 MAX_SCANS = 4
 """Looking for a place in a log costs the engine seconds of CPU per million lines."""
 
@@ -36,7 +39,9 @@ class Shared(Struct, frozen=True, kw_only=True, eq=False):
     start_at: Literal["end", "beginning"]
     start_lines: int
     began: int
-    """The engine's time when the source began: a container is older, or it is not."""
+    """The engine's time when the source first began: a container is older, or it is not."""
+    last_event: int
+    """The time of the last event that was heeded, in this process or before."""
     scans: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_SCANS))
     up: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while the engine is there and its events are subscribed."""

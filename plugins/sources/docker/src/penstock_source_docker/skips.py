@@ -7,9 +7,8 @@ have filled a good part of a file meanwhile. That is a reason to look, not a pro
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from penstock.api import Log
 
@@ -31,21 +30,6 @@ FASTEST = 0.2
 FIRST_TRUST_S = 0.25
 MOST_TRUST_S = 10.0
 """After false alarms a container is trusted, longer each time."""
-
-_SIZE = re.compile(r"(\d+)\s*([kmgt]?)i?b?", re.IGNORECASE)
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-LOCAL_FILE_BYTES = 20 << 20
-
-
-def file_bytes(driver: str, options: Mapping[str, str]) -> int:
-    """Return the size at which Docker rotates a log; 0 if it never does."""
-    if driver == "journald":
-        return 0
-    size = _SIZE.fullmatch(options.get("max-size", "").strip()) if driver != "none" else None
-    if size and int(size[1]):
-        return int(size[1]) * _UNITS[size[2].lower()]
-    # All others are read from a cache that the driver ``local`` keeps.
-    return 0 if driver == "json-file" else LOCAL_FILE_BYTES
 
 
 class Skips:

@@ -15,8 +15,11 @@ from penstock_source_docker.errors import AwayError
 from penstock_source_docker.host import DEFAULT_HOST, parse_address, resolve
 from penstock_source_docker.own import own_container_id
 from penstock_source_docker.selection import Matches, Selection
-from penstock_source_docker.shared import Shared
+from penstock_source_docker.shared import ENGINE_LANE, Shared
 from penstock_source_docker.watcher import Watcher
+
+UNHEEDED_NS = 10_000_000_000
+"""What was created so shortly before the last event may not have been read at all."""
 
 Severity = Literal["trace", "debug", "info", "warn", "error", "fatal"]
 
@@ -116,6 +119,9 @@ class Docker(Source):
         )
         attributes.host = self._host_name
         severities = (config.severity.stdout, config.severity.stdout, config.severity.stderr)
+        began = last_event = self._began
+        if isinstance(known := out.position(ENGINE_LANE), int):
+            began, last_event = min(began, known - UNHEEDED_NS), known
         return Shared(
             engine=engine,
             out=out,
@@ -128,5 +134,6 @@ class Docker(Source):
             max_line_bytes=config.max_line_bytes,
             start_at=config.start_at,
             start_lines=config.start_lines,
-            began=self._began,
+            began=began,
+            last_event=last_event,
         )

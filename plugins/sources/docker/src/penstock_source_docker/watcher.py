@@ -11,9 +11,13 @@ from penstock_source_docker.backoff import Backoff
 from penstock_source_docker.errors import AnswerError, AwayError
 from penstock_source_docker.events import Events
 from penstock_source_docker.roster import Roster
-from penstock_source_docker.shared import Shared
+from penstock_source_docker.shared import ENGINE_LANE, Shared
+
+MOST_WAIT_S = 2.0
+"""An engine that is away is looked for again after so long; to ask in vain costs little."""
 
 LIST_EVERY_S = 30.0
+ASSESS_EVERY_S = 1.0
 
 
 class Watcher:
@@ -21,16 +25,18 @@ class Watcher:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._backoff = Backoff()
-        self._last_event = shared.began
+        self._backoff = Backoff(most=MOST_WAIT_S)
+        self._last_event = shared.last_event
         self._falls = shared.engine.clock.falls
         self._complaint = ""
+        self._has_listed = False
         self._patrol: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             roster = Roster(self._shared, tasks)
+            tasks.create_task(self._assess(roster))
             while True:
                 try:
                     await self._watch(roster, tasks)
@@ -60,6 +66,11 @@ class Watcher:
         while event := await events.next(max(due - time.monotonic(), 0)):
             self._take(event, roster)
 
+    async def _assess(self, roster: Roster) -> None:
+        while True:
+            await asyncio.sleep(ASSESS_EVERY_S)
+            roster.assess()
+
     def _take(self, event: EngineEvent, roster: Roster) -> None:
         # A new subscription repeats what came at the same time as the last event of the old one.
         if event.time_nano and event.time_nano <= self._last_event:
@@ -70,16 +81,24 @@ class Watcher:
         match event.action:
             case "create":
                 roster.created(container, name)
-            case "start" | "die" | "died":
+            case "start":
                 roster.started(container, name)
+            case "die" | "died":
+                roster.ended(container, name, event.time_nano)
             case "destroy" | "remove":
                 roster.removed(container)
             case "rename":
                 roster.renamed(container)
+        self._shared.out.reached(ENGINE_LANE, self._last_event)
 
     async def _list(self, roster: Roster) -> None:
         before = roster.containers
-        roster.reconcile(await self._shared.engine.containers(), before)
+        listed = await self._shared.engine.containers()
+        roster.reconcile(listed, before)
+        if not self._has_listed:
+            self._has_listed = True
+            roster.bury(listed)
+            self._shared.out.reached(ENGINE_LANE, self._last_event)
         clock = self._shared.engine.clock
         if clock.falls != self._falls:
             self._falls = clock.falls

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import ClientError, ClientResponse, ClientTimeout
 
-from penstock.api import ConfigError, TlsSettings
+from penstock.api import TlsSettings, tls_context
 from penstock_source_journald.errors import AwayError
 from penstock_source_journald.journal import Query, Stream
 
@@ -138,21 +137,6 @@ class _Answer:
 
     async def close(self) -> None:
         self._answer.close()
-
-
-def tls_context(tls: TlsSettings) -> ssl.SSLContext:
-    """Make the TLS context; files that are of no use are a ``ConfigError``."""
-    try:
-        context = ssl.create_default_context(cafile=tls.ca_file or None)
-        if tls.cert_file:
-            context.load_cert_chain(tls.cert_file, tls.key_file or None)
-    except OSError as error:
-        files = ", ".join(filter(None, (tls.ca_file, tls.cert_file, tls.key_file)))
-        raise ConfigError(f"tls: {files} cannot be used: {error}") from None
-    if not tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _socket(address: tuple[Any, ...]) -> socket.socket:

@@ -16,6 +16,9 @@ COMMANDS = {
     "schema": "schema",
     "init": "init",
     "try": "try_",
+    "health": "health",
+    "status": "status",
+    "dlq": "dlq",
 }
 """Each command and its module, in which it is called ``command``."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +14,7 @@ from penstock.cli.options import LogOptions, config_exit, file_or_exit, log_opti
 if TYPE_CHECKING:
     from penstock.config.load import Loaded
     from penstock.config.plan import Plan
+    from penstock.runtime import Companion
 
 
 @click.command("run", short_help="Run the pipelines of a file.")
@@ -28,19 +29,30 @@ def command(file: str | None, log: LogOptions) -> None:
 
     path = file_or_exit(file)
     log.start()
-    run_loaded(load(path), reload=lambda: _plan(load(path)))
+    run_loaded(load(path), reload=lambda: _plan(load(path)), seen=True)
 
 
-def run_loaded(loaded: Loaded, reload: Callable[[], Plan] | None) -> None:
-    """Run what was loaded and exit with the code that came of it."""
+def run_loaded(loaded: Loaded, reload: Callable[[], Plan] | None, *, seen: bool = False) -> None:
+    """Run what was loaded and exit with the code that came of it.
+
+    ``seen``: with the control socket, and the admin server where it is asked for.
+    """
     try:
         plan = _plan(loaded)
         from penstock.runtime import run
 
-        code = run(plan, reload=reload)
+        code = run(plan, reload=reload, companions=_companions() if seen else ())
     except ConfigError as error:
         config_exit(loaded.scrub(str(error)))
     raise SystemExit(code)
+
+
+def _companions() -> Sequence[Companion]:
+    from penstock.admin.control import ControlSocket
+    from penstock.admin.server import AdminServer
+
+    server = AdminServer()
+    return (server, ControlSocket(lambda: server.listening))
 
 
 def _plan(loaded: Loaded) -> Plan:

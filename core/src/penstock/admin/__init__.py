@@ -1,0 +1,1 @@
+"""Seen from outside: the control socket, metrics and health, dead letters."""

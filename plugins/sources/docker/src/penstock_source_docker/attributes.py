@@ -19,7 +19,7 @@ LEFT_OUT = "penstock.attributes_left_out"
 """The attribute that says how many labels and variables are not there."""
 
 MULTILINE = "LOGSPOUT_MULTILINE"
-"""Logspout's variable, which is always told: a container says by it whether its lines are joined."""
+"""Logspout's variable, which is always told: by it a container says if its lines are joined."""
 
 SERVICE_LABELS = ("com.docker.compose.service", "com.docker.swarm.service.name")
 

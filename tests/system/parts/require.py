@@ -61,6 +61,14 @@ def _journald() -> str | None:
     return _docker()
 
 
+def _journal_remote() -> str | None:
+    programs = ("systemd-journal-remote", "systemd-journal-gatewayd")
+    missing = [name for name in programs if not Path("/lib/systemd", name).exists()]
+    if missing:
+        return f"no {', '.join(missing)} on this machine"
+    return _programs("journalctl", "systemd-socket-activate")
+
+
 def _syslog_ng() -> str | None:
     if (cache_folder() / "syslog-ng/usr/sbin/syslog-ng").exists():
         return None
@@ -70,6 +78,8 @@ def _syslog_ng() -> str | None:
 _CHECKS: dict[str, Callable[[], str | None]] = {
     "docker": _docker,
     "journald": _journald,
+    "journal-remote": _journal_remote,
+    "nginx": lambda: _programs("nginx"),
     "rsyslog": lambda: _programs("rsyslogd"),
     "rsyslog-tls": _tls,
     "syslog-ng": _syslog_ng,

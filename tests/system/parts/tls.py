@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import trustme
@@ -15,13 +16,18 @@ class Certificates:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        authority = trustme.CA()
+        self._folder = folder
+        self._authority = trustme.CA()
         self.ca = folder / "ca.pem"
-        authority.cert_pem.write_to_path(str(self.ca))
-        server = authority.issue_cert("localhost", "127.0.0.1")
-        client = authority.issue_cert("client.example.com")
-        self.server, self.server_key = _write(server, folder / "server")
+        self._authority.cert_pem.write_to_path(str(self.ca))
+        client = self._authority.issue_cert("client.example.com")
         self.client, self.client_key = _write(client, folder / "client")
+        self.renew_server()
+
+    def renew_server(self, not_after: datetime.datetime | None = None) -> None:
+        """Put another server certificate in place of the one before."""
+        server = self._authority.issue_cert("localhost", "127.0.0.1", not_after=not_after)
+        self.server, self.server_key = _write(server, self._folder / "server")
 
 
 def _write(issued: trustme.LeafCert, base: Path) -> tuple[Path, Path]:

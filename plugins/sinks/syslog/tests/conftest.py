@@ -11,7 +11,12 @@ from typing import cast
 
 import pytest
 
+from penstock.testing import configured
+from penstock_sink_syslog.network import Network
+from penstock_sink_syslog.sink import SyslogSink
+
 MakeReceiver = Callable[..., Awaitable["StreamReceiver"]]
+MakeSink = Callable[..., Awaitable[SyslogSink]]
 
 
 def octet_counted(data: bytes) -> list[str]:
@@ -163,3 +168,20 @@ async def receiver() -> AsyncIterator[MakeReceiver]:
     async with asyncio.timeout(5):
         while any(one.live for one in made):
             await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[MakeSink]:
+    """``await sink(port, **settings)`` opens one; ``network`` may be given."""
+    made: list[SyslogSink] = []
+
+    async def make(port: int, network: Network | None = None, **settings: object) -> SyslogSink:
+        table = {"address": f"tcp://127.0.0.1:{port}", **settings}
+        config = configured(SyslogSink, table).config
+        made.append(SyslogSink(config, network=network or Network(connect_timeout_s=2.0)))
+        await made[-1].open()
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()

@@ -76,6 +76,25 @@ async def test_a_receiver_that_is_gone_is_noticed_where_the_kernel_says_so(udp: 
     await sink.close()
 
 
+async def test_a_refusal_that_comes_late_is_said_and_fails_the_next_write(
+    udp: Datagrams, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = await opened(f"udp://127.0.0.1:{udp.port}")
+    await sink.write([batch(["taken"])])
+    udp.sock.close()
+    # What comes back for this comes when no write is open, as from a host that is far away.
+    sink._sender._sock.send(b"lost")  # type: ignore[union-attr]
+    with pytest.raises(RetryableError, match="refused"):
+        await sink.write([batch(["kept"])])
+    assert [record.getMessage() for record in caplog.records] == [
+        "datagrams were refused after they had counted as delivered"
+    ]
+    with pytest.raises(RetryableError, match="refused"):
+        await sink.write([batch(["kept"])])
+    assert len(caplog.records) == 1, "this one was held"
+    await sink.close()
+
+
 async def test_what_is_too_long_for_a_datagram_is_cut_harder(udp: Datagrams) -> None:
     sink = await opened(f"udp://127.0.0.1:{udp.port}", max_message_bytes=200_000)
     await sink.write([batch(["a" * 100_000, "short", "b" * 70_000])])
@@ -151,8 +170,7 @@ async def test_a_unix_receiver_that_starts_anew_is_found(tmp_path: Path) -> None
     path = tmp_path / "log"
     log = Datagrams(socket.AF_UNIX, str(path))
     sink = await opened(f"unix://{path}")
-    await sink.write([batch(["before"])])
-    assert [text[-6:] for text in await log.texts(1)] == ["before"]
+    await read_by(log, sink, "before")
     log.sock.close()
     with pytest.raises(RetryableError, match="refused"):
         await sink.write([batch(["while away"])])
@@ -160,9 +178,37 @@ async def test_a_unix_receiver_that_starts_anew_is_found(tmp_path: Path) -> None
     with pytest.raises(RetryableError, match="No such file"):
         await sink.write([batch(["while away"])])
     log = Datagrams(socket.AF_UNIX, str(path))
-    await sink.write([batch(["after"])])
-    assert [text[-5:] for text in await log.texts(1)] == ["after"]
+    await read_by(log, sink, "after")
     log.sock.close()
+    await sink.close()
+
+
+async def read_by(log: Datagrams, sink: SyslogSink, text: str) -> None:
+    """Write one line, have it read, and only then expect the write to return."""
+    write = asyncio.create_task(sink.write([batch([text])]))
+    await asyncio.sleep(0.05)
+    assert not write.done(), "nobody has read it yet"
+    assert [message.partition(": ")[2] for message in await log.texts(1)] == [text]
+    await write
+
+
+@pytest.mark.parametrize("successor", [False, True])
+async def test_a_unix_receiver_that_dies_takes_nothing_unread_with_it(
+    tmp_path: Path, successor: bool
+) -> None:
+    path = tmp_path / "log"
+    log = Datagrams(socket.AF_UNIX, str(path))
+    sink = await opened(f"unix://{path}")
+    write = asyncio.create_task(sink.write([batch(["read", "unread"])]))
+    assert (await asyncio.get_running_loop().sock_recv(log.sock, 1000)).endswith(b": read")
+    if successor:
+        path.rename(tmp_path / "old")
+        other = Datagrams(socket.AF_UNIX, str(path))
+    log.sock.close()
+    with pytest.raises(RetryableError):
+        await write
+    if successor:
+        other.sock.close()
     await sink.close()
 
 
@@ -208,7 +254,6 @@ async def test_a_unix_stream_whose_reader_dies_fails_the_write(tmp_path: Path) -
     door.sock.close()
     (tmp_path / "log").unlink()
     log = Datagrams(socket.AF_UNIX, str(tmp_path / "log"))
-    await sink.write([batch(["now a datagram"])])
-    assert "now a datagram" in (await log.texts(1))[0]
+    await read_by(log, sink, "now a datagram")
     log.sock.close()
     await sink.close()

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from penstock.api import Gap, Log
 from penstock.testing import batch, configured, hostile_batches
 from penstock_sink_syslog.framing import MARK, Framer
 from penstock_sink_syslog.sink import SyslogSink
@@ -126,3 +127,22 @@ def test_hostile_batches_together_are_one_message_each() -> None:
     given = list(hostile_batches().values())
     assert len(counted(framer().octets(given))) == len(given)
     assert framer().lines(given).count(b"\n") == len(given)
+
+
+def test_counting_in_one_go_says_the_same_as_message_by_message() -> None:
+    second = 1_700_000_000_000_000_000
+    events = [
+        Log(second + 999_999_999, "end of a second"),
+        Log(second + 1_000_000_000, "é € \U0001f6b0"),
+        Log(second + 1_000_001_000, "", stream="stderr"),
+        Log(second, "back in time", severity_number=21),
+        Log(-1, "before 1970", severity_number=99),
+        Log(1 << 70, "after 9999", severity_number=1),
+        Log(second, "as long as it may be".ljust(900, "x")),
+    ]
+    plain = framer(max_message_bytes=1024)
+    # A template of its own has the longer way.
+    told = framer(max_message_bytes=1024, message="{message|message}")
+    for some in (events, [*events, Log(second, "x" * 2000)], [*events, Gap(second, "rotated")]):
+        assert plain.octets([batch(some)]) == told.octets([batch(some)])
+    assert plain.octets([]) == b""

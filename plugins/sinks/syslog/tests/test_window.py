@@ -10,7 +10,8 @@ import pytest
 from penstock.api import RetryableError
 from penstock_sink_syslog.window import (
     HIDDEN_BYTES,
-    MAX_REACH_BYTES,
+    MAX_HELD_BYTES,
+    PROOF_S,
     STUCK_S,
     UNKNOWN_REACH_BYTES,
     Rules,
@@ -24,8 +25,8 @@ SEND_BUFFER = 1000
 class Play:
     """A window whose writes are numbered, and a kernel that says what the test tells it."""
 
-    def __init__(self, **rules: object) -> None:
-        self.window = Window(Rules(**rules), SEND_BUFFER)  # type: ignore[arg-type]
+    def __init__(self, *, reads: bool = True, **rules: object) -> None:
+        self.window = Window(Rules(**rules), SEND_BUFFER, reads=reads)  # type: ignore[arg-type]
         self.futures: list[asyncio.Future[None]] = []
         self.end = 0
         self.now = 0.0
@@ -40,6 +41,9 @@ class Play:
         """Tell what the kernel says; return how many writes have returned."""
         self.window.settle(Sample(self.end - untaken, unread, window), self.now)
         return self.returned
+
+    def needs_proof(self, window: int, *, unread: int = 0) -> bool:
+        return self.window.needs_proof(Sample(self.end, unread, window), self.now)
 
     @property
     def returned(self) -> int:
@@ -82,8 +86,21 @@ async def test_the_reach_follows_the_largest_window_seen(play: Make) -> None:
     one.settle(window=5000)
     one.settle(window=10)
     assert one.window.reach == 2 * 5000 + SEND_BUFFER * 5 // 4 + HIDDEN_BYTES
+
+
+async def test_no_more_is_held_than_the_most_whatever_the_peer_announces(play: Make) -> None:
+    one = play(most_heap=10**9)
     one.settle(window=10**9)
-    assert one.window.reach == MAX_REACH_BYTES
+    one.send(MAX_HELD_BYTES // 8, 6)
+    assert not one.window.is_tight
+    one.send(MAX_HELD_BYTES // 8)
+    assert one.window.is_tight
+    assert not one.window.is_full
+    one.send(MAX_HELD_BYTES // 8)
+    assert one.window.is_full
+    assert one.settle(window=0) == 0, "the peer has not read it"
+    assert one.settle(window=10**9) > 0
+    assert not one.window.is_full
 
 
 async def test_where_the_kernel_does_not_tell_the_reach_is_fixed(play: Make) -> None:
@@ -115,21 +132,59 @@ async def test_each_write_begins_the_quiet_time_anew(play: Make) -> None:
     assert one.settle(window=10**6) == 3
 
 
-async def test_a_window_that_stays_smaller_than_usual_holds_the_quiet_up(play: Make) -> None:
+async def test_a_window_that_stays_smaller_than_it_was_holds_the_quiet_up(play: Make) -> None:
     one = play()
     one.send()
     one.settle(window=1_000_000)
+    for one.now in (6.0, STUCK_S, 10 * STUCK_S):
+        assert one.settle(window=900_000) == 0
+    assert one.settle(window=950_000) == 1
+
+
+async def test_quiet_tells_nothing_of_a_peer_that_was_never_seen_to_read(play: Make) -> None:
+    one = play(reads=False, quiet_s=5.0, reach=1000)
+    one.send()
     one.now = 6.0
-    assert one.settle(window=700_000) == 0
-    one.now = STUCK_S - 1
-    assert one.settle(window=700_000) == 0
-    assert one.settle(window=760_000) == 1
+    assert one.settle(window=10**6) == 0
+    assert one.needs_proof(10**6)
+    one.send(100, 10)
+    assert one.settle(window=10**6) == 1
+    one.now = 11.0
+    assert one.settle(window=10**6) == 11, "what passed through it has been read"
+
+
+async def test_a_peer_that_proves_nothing_is_taken_at_its_word_at_last(play: Make) -> None:
+    one = play(reads=False)
     one.send()
-    one.now += STUCK_S
-    assert one.settle(window=700_000) == 2
+    one.now = STUCK_S
+    assert one.settle(window=10**6) == 1
+
+
+async def test_what_quiet_does_not_tell_the_peer_has_to_prove(play: Make) -> None:
+    one = play(quiet_s=5.0)
+    one.settle(window=1_000_000)
+    assert not one.needs_proof(900_000), "nothing is open"
     one.send()
-    one.now += 5
-    assert one.settle(window=700_000) == 3, "it has become the usual one"
+    one.now = 4.9
+    assert not one.needs_proof(900_000)
+    one.now = 5.1
+    assert one.needs_proof(900_000)
+    assert not one.needs_proof(900_000, unread=1), "it is not acknowledged"
+    assert not one.needs_proof(400_000), "the peer does surely not read"
+    one.now = STUCK_S
+    assert one.needs_proof(400_000), "or its window is smaller for good"
+
+
+async def test_without_room_proof_is_asked_for_sooner(play: Make) -> None:
+    one = play(most_heap=1000)
+    one.settle(window=10**6)
+    one.send(100, 4, heap=300)
+    one.now = PROOF_S - 0.1
+    assert one.settle(window=900_000) == 0
+    assert not one.needs_proof(900_000)
+    one.now = PROOF_S
+    assert one.needs_proof(900_000)
+    assert not one.needs_proof(400_000)
 
 
 async def test_a_crowd_of_small_writes_goes_when_old_and_read(play: Make) -> None:
@@ -156,24 +211,33 @@ async def test_few_old_writes_are_no_crowd(play: Make) -> None:
         assert one.settle(window=10**6) == 0
 
 
-async def test_the_oldest_go_rather_than_wait_for_what_core_cannot_start(play: Make) -> None:
+async def test_the_oldest_that_were_read_go_rather_than_wait_for_what_core_cannot_start(
+    play: Make,
+) -> None:
     one = play(most_heap=1000)
     one.send(100, 4, heap=300)
-    assert one.settle(window=10**6) == 1
-    assert one.window.cut_short
+    assert one.settle(window=10**6) == 2
+    assert not one.window.cut_short
     one.send(100, 1, heap=50)
-    assert one.settle(window=10**6) == 1
+    assert one.settle(window=10**6) == 2
 
 
-async def test_a_window_that_shrinks_a_little_for_good_stops_nothing(play: Make) -> None:
+async def test_the_peer_may_hold_twice_what_its_window_lacks(play: Make) -> None:
     one = play(most_heap=1000)
-    one.settle(window=10**6)
-    one.send(100, 4, heap=300)
-    assert one.settle(window=800_000) == 1
-    one.send(100, 1, heap=300)
-    assert one.settle(window=600_000) == 1
-    one.now = 1.0
-    assert one.settle(window=600_000) == 2
+    one.settle(window=1_000_000)
+    one.send(100_000, 4, heap=300)
+    assert one.settle(window=800_000) == 0
+    assert one.settle(window=860_000) == 1
+    assert one.settle(window=900_000) == 2
+    assert not one.window.cut_short
+
+
+async def test_what_memory_cuts_short_is_known(play: Make) -> None:
+    one = play(most_heap=1000)
+    one.settle(window=1_000_000)
+    one.send(10_000, 4, heap=300)
+    assert one.settle(window=950_000) == 2, "so little may just be the kernel's way of counting"
+    assert one.window.cut_short
 
 
 async def test_they_stay_while_the_peer_does_not_read(play: Make) -> None:
@@ -181,16 +245,6 @@ async def test_they_stay_while_the_peer_does_not_read(play: Make) -> None:
     one.send(100, 4, heap=300)
     one.settle(window=10**6, unread=400)
     assert one.settle(window=10**5) == 0
-    assert not one.window.cut_short
-
-
-async def test_behind_the_least_reach_nothing_is_cut_short(play: Make) -> None:
-    one = play(most_heap=1000)
-    one.settle(window=4000)
-    least = (4000 + SEND_BUFFER) * 5 // 4 + HIDDEN_BYTES
-    assert least % 4 == 2
-    one.send(least // 4 + 1, 6, heap=200)
-    assert one.settle(window=0, unread=least) == 2
     assert not one.window.cut_short
 
 

@@ -15,8 +15,10 @@ from penstock_sink_syslog import kernel
 from penstock_sink_syslog.tls import TlsLayer
 from penstock_sink_syslog.window import Rules, Sample, Window
 
-GATHER_BYTES = 262_144
-"""Writes that wait are sent together up to this size."""
+GATHER_BYTES = 65_536
+"""Writes that wait are sent together up to this size: more would leave the processor's cache."""
+AHEAD_BYTES = 262_144
+"""How much may wait for room in the send queue, and be sent without asking the kernel."""
 ACCEPTANCE_S = 0.25
 """How long a TLS 1.3 receiver has, at least, to refuse what it was shown."""
 TICK_S = 0.25
@@ -43,7 +45,15 @@ class Connection(asyncio.Protocol):
     When it ends, all writes that have not returned fail, and ``on_end`` is told.
     """
 
-    def __init__(self, encode: Encode, rules: Rules, tls: TlsLayer | None, on_end: OnEnd) -> None:
+    def __init__(
+        self,
+        encode: Encode,
+        rules: Rules,
+        tls: TlsLayer | None,
+        on_end: OnEnd,
+        *,
+        peer_reads: bool = False,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._encode = encode
@@ -51,12 +61,14 @@ class Connection(asyncio.Protocol):
         self._tls = tls
         self._on_end = on_end
         self._transport: asyncio.Transport | None = None
-        self._window = Window(rules, kernel.SEND_BUFFER_BYTES * 2)
+        self._window = Window(rules, kernel.SEND_BUFFER_BYTES * 2, reads=peer_reads)
         self._waiting: deque[Waiting] = deque()
         self._handed = 0
         self._is_ready = False
         self._is_paused = False
         self._is_finishing = False
+        self._is_turning = False
+        self._is_half_closed = False
         self._is_scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._acceptance: asyncio.TimerHandle | None = None
@@ -73,6 +85,16 @@ class Connection(asyncio.Protocol):
         return self._is_finishing
 
     @property
+    def peer_reads(self) -> bool:
+        """Whether the peer's program is known to have read something."""
+        return self._window.reads
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether there are writes of which nothing was sent."""
+        return bool(self._waiting)
+
+    @property
     def cut_short(self) -> bool:
         """Whether the window was smaller than the peer asks for."""
         return self._window.cut_short
@@ -86,6 +108,10 @@ class Connection(asyncio.Protocol):
             # Not at once: writes that start together are sent together.
             self._schedule()
         return future
+
+    def succeed(self, other: Connection) -> None:
+        """Take over what another one has not sent."""
+        self._waiting, other._waiting = other._waiting, deque()
 
     def finish(self) -> None:
         """End the sending side behind the last write, so that the peer can say that it read all."""
@@ -105,18 +131,20 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         else:
             self.gone.set_result(None)
-        failed = len(self._waiting) + len(self._window)
+        failed = len(self._window)
         self._window.fail(reason)
-        while self._waiting:
-            future = self._waiting.popleft().future
-            if not future.done():
-                future.set_exception(RetryableError(reason))
+        if reason:
+            failed += len(self._waiting)
+            while self._waiting:
+                future = self._waiting.popleft().future
+                if not future.done():
+                    future.set_exception(RetryableError(reason))
         self._on_end(self, failed)
 
     def close(self) -> None:
         """Close with a farewell if nothing is under way, else just end."""
         transport = self._transport
-        if transport and self._is_ready and not self.ended.done() and not self._is_finishing:
+        if transport and self._is_ready and not self.ended.done() and not self._is_half_closed:
             if not transport.get_write_buffer_size() and self._tls:
                 transport.write(self._tls.finish())
             if not transport.get_write_buffer_size():
@@ -127,12 +155,12 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=GATHER_BYTES)
+        self._transport.set_write_buffer_limits(high=AHEAD_BYTES)
         if self.ended.done():
             self._transport.abort()
             return
         sock = transport.get_extra_info("socket")
-        self._window = Window(self._rules, kernel.send_buffer(sock))
+        self._window = Window(self._rules, kernel.send_buffer(sock), reads=self.peer_reads)
         if self._tls:
             self._tls.start()
             self._send(self._tls.take())
@@ -151,11 +179,12 @@ class Connection(asyncio.Protocol):
         self._send(self._tls.take())
         if self._tls.is_ready and not self._is_ready:
             self._await_acceptance(self._tls)
-        if closed and not self._is_finishing:
+        if closed and not self._is_half_closed:
             self.end("the receiver closed the connection")
 
     def eof_received(self) -> bool:
-        if self._is_finishing and not self._waiting and self._all_acknowledged():
+        has_ended = self._is_turning or (self._is_finishing and not self._waiting)
+        if has_ended and self._all_acknowledged():
             # With anything unread its kernel would have sent a reset.
             self._window.deliver()
             self.end("")
@@ -201,21 +230,29 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
-        """Send what waits, as far as the transport takes it."""
+        """Send what waits, as far as the transport takes it and the window holds it."""
         self._is_scheduled = False
-        while self._waiting and not self._is_paused and self._is_live:
-            self._send_group()
+        asked = self._handed - AHEAD_BYTES
+        while self._may_send:
+            if self._handed - asked >= AHEAD_BYTES:
+                asked = self._handed
+                self._settle()  # Also before: the peer's window is widest when little is sent.
+            if self._window.is_tight or self._is_turning:
+                break
+            self._send_group(GATHER_BYTES)
         if not self._is_live:
             return  # What waits fails with the rest, as soon as asyncio tells of the end.
         if self._is_finishing and not self._waiting:
             self._half_close()
         self._settle()
+        if self._may_send and not self._window.is_tight:
+            self._schedule()
 
-    def _send_group(self) -> None:
+    def _send_group(self, limit: int) -> None:
         frames: list[bytes] = []
         writes: list[Waiting] = []
         size = 0
-        while self._waiting and size < GATHER_BYTES:
+        while self._waiting and size < limit:
             write = self._waiting.popleft()
             if write.future.done():
                 continue  # Cancelled before anything of it was sent.
@@ -240,9 +277,20 @@ class Connection(asyncio.Protocol):
             self._handed += len(data)
             self._transport.write(data)
 
+    @property
+    def _may_send(self) -> bool:
+        is_held = self._is_paused or self._is_turning or not self._is_live
+        return bool(self._waiting) and not is_held
+
+    def _turn(self) -> None:
+        """End the sending side, so that the peer proves that it read all; the next goes on."""
+        self._is_turning = True
+        self._half_close()
+
     def _half_close(self) -> None:
         transport = self._transport
-        if transport and not transport.is_closing():
+        if transport and not transport.is_closing() and not self._is_half_closed:
+            self._is_half_closed = True
             if self._tls:
                 self._send(self._tls.finish())
             transport.write_eof()
@@ -256,14 +304,31 @@ class Connection(asyncio.Protocol):
     def _settle(self) -> None:
         sample = self._sample()
         if sample and len(self._window):
-            self._window.settle(sample, self._loop.time())
-        if self._timer is None and len(self._window) and not self.ended.done():
-            tick = FULL_TICK_S if self._window.is_full else TICK_S
-            self._timer = self._loop.call_later(tick, self._tick)
+            now = self._loop.time()
+            self._window.settle(sample, now)
+            can_send = self._waiting and not self._window.is_full  # Then the answer tells more.
+            if not can_send and self._window.needs_proof(sample, now):
+                self._turn()
+        if (len(self._window) or self._waiting) and not self.ended.done():
+            self._set_timer(FULL_TICK_S if self._window.is_tight else TICK_S)
+
+    def _set_timer(self, seconds: float) -> None:
+        """Look again after so long at most."""
+        if self._timer:
+            if self._timer.when() <= self._loop.time() + seconds:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
         self._settle()
+        if self._is_turning and not len(self._window):
+            self.end("")  # It has read all, but does not close.
+        elif self._may_send:
+            if self._window.is_tight and not self._window.is_full:
+                self._send_group(1)  # One write: the answer tells the peer's window anew.
+            self._pump()
 
     def _sample(self) -> Sample | None:
         transport = self._transport

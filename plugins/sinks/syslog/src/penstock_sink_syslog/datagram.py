@@ -7,7 +7,7 @@ import errno
 import os
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from penstock.api import Batch, RetryableError
 from penstock_sink_syslog.address import Address
@@ -22,7 +22,7 @@ _FULL = frozenset({errno.ENOBUFS, errno.ENOMEM})
 class DatagramSender(ABC):
     """Sends batches one at a time over a connected socket; a failed one is sent again whole.
 
-    ``write`` returns when the kernel has taken the messages. More is not to be known of them.
+    ``write`` returns when the kernel has taken the messages; a subclass may know more of them.
     """
 
     def __init__(self, address: Address, framer: Framer) -> None:
@@ -49,8 +49,7 @@ class DatagramSender(ABC):
                 await self._refresh()
                 sock = await self._socket()
                 await self._deliver(sock, batches)
-                if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                    raise OSError(code, os.strerror(code))
+                raise_pending(sock)
             except OSError as error:
                 self._forget()
                 raise RetryableError(f"{self._address}: {error.strerror or error}") from error
@@ -114,11 +113,18 @@ class DatagramSender(ABC):
 
 
 class UdpSender(DatagramSender):
-    """UDP; the host is looked up again from time to time and after an error."""
+    """UDP; the host is looked up again from time to time and after an error.
 
-    def __init__(self, address: Address, framer: Framer, network: Network) -> None:
+    A refusal that comes when a write has returned is for a datagram that was counted as delivered:
+    ``on_late`` is told. There may be more of them than refusals.
+    """
+
+    def __init__(
+        self, address: Address, framer: Framer, network: Network, on_late: Callable[[], None]
+    ) -> None:
         super().__init__(address, framer)
         self._network = network
+        self._on_late = on_late
         self._looked_up = 0.0
         self._found: Found = ()
 
@@ -139,6 +145,12 @@ class UdpSender(DatagramSender):
         raise error
 
     async def _refresh(self) -> None:
+        if self._sock:
+            try:
+                raise_pending(self._sock)
+            except OSError:
+                self._on_late()
+                raise
         now = asyncio.get_running_loop().time()
         if self._sock is None or now - self._looked_up < self._network.lookup_every_s:
             return
@@ -149,6 +161,12 @@ class UdpSender(DatagramSender):
             return  # The name server being away is no reason to stop sending.
         if list(found) != list(self._found):
             self._forget()
+
+
+def raise_pending(sock: socket.socket) -> None:
+    """Raise the ``OSError`` that came back for something sent earlier, if any did."""
+    if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        raise OSError(code, os.strerror(code))
 
 
 async def writable(sock: socket.socket) -> None:

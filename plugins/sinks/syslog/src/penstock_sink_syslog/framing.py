@@ -35,13 +35,24 @@ class Framer:
     def octets(self, batches: Sequence[Batch]) -> bytes:
         """Return messages of RFC 6587's octet counting: ``LENGTH SP MESSAGE``."""
         try:
-            framed = _counted(self._texts(batches)).encode()
+            framed = self._simply_counted(batches) or _counted(self._texts(batches)).encode()
         except UnicodeEncodeError:  # A lone surrogate somewhere.
             framed = b"\0"
         if b"\0" in framed:
             framed = _counted(self._texts(batches, without_nul)).encode()
         self._tell()
         return framed
+
+    def _simply_counted(self, batches: Sequence[Batch]) -> bytes:
+        """Return the same, empty unless each message is made in one go."""
+        self._cut = 0
+        framed: list[str] = []
+        for batch in batches:
+            counted = self._layout.counted(batch, self._limit)
+            if counted is None:
+                return b""
+            framed += counted
+        return "".join(framed).encode()
 
     def lines(self, batches: Sequence[Batch]) -> bytes:
         """Return one message a line; what would end a line is escaped."""

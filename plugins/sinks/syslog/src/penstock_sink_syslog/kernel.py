@@ -37,6 +37,15 @@ def tune(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
+def reaches_itself(sock: socket.socket) -> bool:
+    """Say whether a socket was connected to itself.
+
+    Where nobody listens on a local port that may also be given to who connects, sooner or later
+    an attempt from that very port meets itself.
+    """
+    return bool(sock.getsockname() == sock.getpeername())
+
+
 def send_buffer(sock: socket.socket) -> int:
     """Return how many bytes the send queue may hold."""
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)

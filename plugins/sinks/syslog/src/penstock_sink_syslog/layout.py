@@ -54,6 +54,14 @@ class Layout(ABC):
     def texts(self, batch: Batch, clean: Clean | None = None) -> list[str]:
         """Return the messages that a batch becomes, in order."""
 
+    def counted(self, batch: Batch, limit: int) -> list[str] | None:
+        """Return octet-counted messages; None where it takes more than putting parts together.
+
+        A message over ``limit`` bytes, one with a template of its own, and whatever is no log line
+        are left to ``texts``. What must be escaped is not looked for.
+        """
+        return None
+
     @abstractmethod
     def _make_tail(self, resource: Resource) -> Tail:
         """Return what stands between the time and the message."""

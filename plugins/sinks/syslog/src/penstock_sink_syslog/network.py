@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from penstock_sink_syslog.address import Address
-from penstock_sink_syslog.kernel import tune
+from penstock_sink_syslog.kernel import reaches_itself, tune
 
 MAX_ADDRESSES = 8
 
@@ -67,6 +68,8 @@ class Network(Struct, frozen=True):
             tune(sock)
             async with asyncio.timeout(self.connect_timeout_s):
                 await asyncio.get_running_loop().sock_connect(sock, place)
+            if reaches_itself(sock):
+                raise OSError(errno.ECONNREFUSED, "connected to itself")
         except BaseException:
             sock.close()
             raise

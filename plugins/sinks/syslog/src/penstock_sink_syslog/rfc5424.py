@@ -9,12 +9,15 @@ from penstock.api import Batch, Event, Gap, Log, Resource
 from penstock_sink_syslog.header import hostname, printable
 from penstock_sink_syslog.layout import Clean, Field, Layout, Tail, Templates, between, joined
 from penstock_sink_syslog.severity import Facility
-from penstock_sink_syslog.stamp import rfc5424_second
+from penstock_sink_syslog.stamp import DIGITS, rfc5424_second
 from penstock_sink_syslog.structured import Structure
 from penstock_sink_syslog.wording import METRICS, metric_elements
 
 HEADER_BYTES = 504
 """The longest header with ``-`` for structured data, the space before the message included."""
+
+LATER = 1 << 200
+"""Later than any time: with it as the base, the first event begins a second."""
 
 _FIELDS: Mapping[str, Field] = {
     "hostname": hostname,
@@ -43,13 +46,11 @@ class Rfc5424(Layout):
         heads, info, error = self._heads, self._info, self._error
         texts: list[str] = []
         add = texts.append
-        stamp = ""
-        base = 1 << 200  # Later than any time: the first event sets it.
+        stamp, base = "", LATER
         for event in batch.events:
             micros = event.time_unix_nano // 1000 - base
             if not 0 <= micros < 1_000_000:
-                second = event.time_unix_nano // 1_000_000_000
-                stamp, base = rfc5424_second(second), second * 1_000_000
+                stamp, base = _second(event.time_unix_nano)
                 micros = event.time_unix_nano // 1000 - base
             if type(event) is not Log:
                 texts += self._others(resource, event, f"{stamp}{micros:06}", clean)
@@ -65,6 +66,36 @@ class Rfc5424(Layout):
             body = self._body(resource, event)
             add(f"{head}{stamp}{micros:06}{middle}{clean(body) if clean else body}")
         return texts
+
+    def counted(self, batch: Batch, limit: int) -> list[str] | None:
+        tail = self._tail(batch.resource)
+        if self._message is not None or type(tail) is not str:
+            return None
+        fixed_size = len("2026-01-02T03:04:05.678901") + len(tail.encode())
+        heads, info, error = self._heads, self._info, self._error
+        framed: list[str] = []
+        add, digits = framed.append, DIGITS
+        stamp, base = "", LATER
+        for event in batch.events:
+            if type(event) is not Log:
+                return None
+            micros = event.time_unix_nano // 1000 - base
+            if not 0 <= micros < 1_000_000:
+                stamp, base = _second(event.time_unix_nano)
+                micros = event.time_unix_nano // 1000 - base
+            number = event.severity_number
+            head = (
+                heads.get(number, info) if number else (error if event.stream == "stderr" else info)
+            )
+            body = event.body
+            # isascii() knows the answer without looking: it is a flag of the string.
+            size = len(body) if body.isascii() else len(body.encode())
+            size += fixed_size + len(head)
+            if size > limit:
+                return None
+            milli, micro = digits[micros // 1000], digits[micros % 1000]
+            add(f"{size} {head}{stamp}{milli}{micro}{tail}{body}")
+        return framed
 
     def _others(
         self, resource: Resource, event: Event, time: str, clean: Clean | None
@@ -90,3 +121,9 @@ class Rfc5424(Layout):
         if structure.per_resource:
             return structure.render(resource, None, further)
         return lambda resource, event: structure.render(resource, event, further)
+
+
+def _second(time_unix_nano: int) -> tuple[str, int]:
+    """Return the text of a time's second, and when it began in microseconds."""
+    second = time_unix_nano // 1_000_000_000
+    return rfc5424_second(second), second * 1_000_000

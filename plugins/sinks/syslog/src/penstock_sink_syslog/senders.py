@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from penstock.api import Batch, ConfigError, Context, TlsSettings
 from penstock_sink_syslog.datagram import UdpSender
 from penstock_sink_syslog.framing import Framer
 from penstock_sink_syslog.network import Network
+from penstock_sink_syslog.notices import Notices
 from penstock_sink_syslog.settings import SyslogSettings
 from penstock_sink_syslog.stream import Security, StreamSender
 from penstock_sink_syslog.tls import TlsLayer, context_of
@@ -30,14 +32,21 @@ class Sender(Protocol):
 
 
 def sender_of(
-    config: SyslogSettings, framer: Framer, network: Network, context: Context, most_writes: int
+    config: SyslogSettings,
+    framer: Framer,
+    network: Network,
+    context: Context,
+    *,
+    most_writes: int,
+    notices: Notices,
 ) -> Sender:
     """Make the sender that the address asks for; what cannot work is a ``ConfigError``."""
     address = config.address
     if address.scheme != "tls" and context.tls != TlsSettings():
         raise ConfigError(f"the table tls is set, but {address} is not encrypted: write tls://")
     if address.scheme == "udp":
-        return UdpSender(address, framer, network)
+        late = partial(notices.add, "datagrams were refused after they had counted as delivered")
+        return UdpSender(address, framer, network, late)
     if address.scheme == "unix":
         return UnixSender(address, framer)
     rules = Rules(

@@ -83,7 +83,14 @@ class SyslogSink(Sink):
         self._notices.flush()
 
     def _make_sender(self) -> Sender:
-        return sender_of(self.config, self._framer, self._network, self.context, self.in_flight)
+        return sender_of(
+            self.config,
+            self._framer,
+            self._network,
+            self.context,
+            most_writes=self.in_flight,
+            notices=self._notices,
+        )
 
 
 def _layout(config: SyslogSettings, notices: Notices) -> Layout:

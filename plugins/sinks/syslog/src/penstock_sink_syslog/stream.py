@@ -16,9 +16,6 @@ from penstock_sink_syslog.network import Network
 from penstock_sink_syslog.tls import TlsLayer
 from penstock_sink_syslog.window import Rules
 
-_ROUNDS = 8
-"""Turns of the event loop in which a write may be new to core's mind, but behind a failed one."""
-
 
 class Security(Struct, frozen=True):
     """What a TLS connection needs: how it proves itself, and whom the receiver must prove to be."""
@@ -30,8 +27,9 @@ class Security(Struct, frozen=True):
 class StreamSender:
     """Writes in order over one connection; when it ends, all open writes fail together.
 
-    A write that core starts before it has heard of the failure is refused: on a new connection it
-    would overtake those that failed.
+    Of writes that failed the first must come again first: core may start another one before it has
+    heard of the failure, and on a new connection that would overtake them. So a stranger is refused
+    once. If it comes again, core has settled those that failed in another way.
     """
 
     def __init__(
@@ -52,7 +50,10 @@ class StreamSender:
         self._security = security
         self._connection: Connection | None = None
         self._dialing: asyncio.Task[None] | None = None
-        self._refusal = ""
+        self._open: dict[int, Batch] = {}
+        self._owed: dict[int, Batch] = {}
+        self._reason = ""
+        self._peer_reads = False
         self._is_closed = False
         self._has_warned = False
 
@@ -60,14 +61,19 @@ class StreamSender:
         """Return when the bytes can no longer be in flight; ``RetryableError`` if they may be."""
         if self._is_closed:
             raise RetryableError("the sink is closed")
-        if self._refusal:
-            raise RetryableError(self._refusal)
+        key = id(batches[0].events[0])
+        if self._owed:
+            self._refuse_stranger(key, batches[0])
         if self._connection is None:
             self._connection, self._dialing = self._connect(self._ended)
         connection = self._connection
         if connection.is_finishing:
             raise RetryableError("the connection is being closed")
-        await connection.put(batches)
+        self._open[key] = batches[0]
+        try:
+            await connection.put(batches)
+        finally:
+            self._open.pop(key, None)
         if connection.cut_short and not self._has_warned:
             self._has_warned = True
             self._log.warning(
@@ -77,7 +83,7 @@ class StreamSender:
 
     async def drain(self) -> None:
         """Have the peer read everything and close: then all open writes return."""
-        if self._connection:
+        while self._connection:
             self._connection.finish()
             await asyncio.wait((self._connection.ended,))
 
@@ -105,7 +111,7 @@ class StreamSender:
     def _connect(self, on_end: OnEnd) -> tuple[Connection, asyncio.Task[None]]:
         security = self._security
         tls = TlsLayer(security.context, security.server_name) if security else None
-        connection = Connection(self._encode, self._rules, tls, on_end)
+        connection = Connection(self._encode, self._rules, tls, on_end, peer_reads=self._peer_reads)
         return connection, asyncio.get_running_loop().create_task(self._dial(connection))
 
     async def _dial(self, connection: Connection) -> None:
@@ -119,7 +125,7 @@ class StreamSender:
                 sock.close()
                 raise
         except OSError as error:
-            connection.end(str(error))
+            connection.end(str(error) or type(error).__name__)
             return
         either = (connection.ready, connection.ended)
         await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
@@ -131,15 +137,21 @@ class StreamSender:
     def _ended(self, connection: Connection, failed: int) -> None:
         self._connection = None
         reason = connection.ended.result()
+        self._peer_reads = not failed and (not reason or connection.peer_reads)
         if failed:
-            self._refuse(reason, _ROUNDS)
+            self._owed, self._reason = dict(self._open), reason
         elif reason:
             self._log.info("disconnected", extra={"reason": reason})
+        elif connection.has_waiting and not self._is_closed:
+            self._connection, self._dialing = self._connect(self._ended)
+            self._connection.succeed(connection)
 
-    def _refuse(self, reason: str, rounds: int) -> None:
-        self._refusal = reason if rounds else ""
-        if rounds:
-            asyncio.get_running_loop().call_soon(self._refuse, reason, rounds - 1)
+    def _refuse_stranger(self, key: int, batch: Batch) -> None:
+        if key in self._owed:
+            self._owed.clear()
+            return
+        self._owed[key] = batch
+        raise RetryableError(self._reason)
 
 
 async def _dispose(connection: Connection, dialing: asyncio.Task[None]) -> None:

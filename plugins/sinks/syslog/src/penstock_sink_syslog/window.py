@@ -14,22 +14,26 @@ from msgspec import Struct
 
 from penstock.api import RetryableError
 
-MAX_REACH_BYTES = 16_777_216
-"""The most that ``resend_bytes = "auto"`` amounts to."""
+MAX_HELD_BYTES = 16_777_216
+"""The most that is sent and held with ``resend_bytes = "auto"``."""
 HIDDEN_BYTES = 1_048_576
 """What a kernel may hold beyond all windows that it announces: on Linux 16 segments, which are
 64 KiB each on loopback."""
 UNKNOWN_REACH_BYTES = 4_194_304
-"""What it amounts to where the kernel does not tell."""
-SPARE = 0.25
-"""A peer whose window is smaller than usual by no more than this part has read everything.
+"""What counts as the reach where the kernel does not tell."""
+SPARE = 16
+"""A window that lacks no more than this part of the widest is open: all is read.
 
-Linux announces up to a fifth less than before for a while, though all is read.
+Linux announces a few percent less than before for a while, though nothing is unread.
 """
-PATIENCE_S = 1.0
-"""How long everything may stop before half of the usual window is enough for the oldest to go."""
+TIGHT = 7 / 8
+"""From this part of its bounds on, a window lets go of what is read rather than wait."""
+ROOM = 3 / 4
+"""Down to this part, so that this does not have to be asked for every write."""
+PROOF_S = 2.0
+"""How long everything may stop for want of room before the peer is asked to prove what it read."""
 STUCK_S = 60.0
-"""Quiet time after which a window that stays smaller counts as the usual one."""
+"""Quiet time after which it is asked in any case."""
 CROWD = 4
 """With this part of the writes that core may keep open, those that are old and read may go."""
 MARK_S = 0.1
@@ -73,19 +77,23 @@ class _Entry:
 class Window:
     """The open writes of one connection, oldest first.
 
-    Call ``sent`` when a write's bytes are handed over, ``settle`` whenever there is news.
+    Call ``sent`` when a write's bytes are handed over, ``settle`` whenever there is news. That the
+    peer ``reads`` at all is not to be told from the window of a new connection, which grows also
+    where nobody reads.
     """
 
-    def __init__(self, rules: Rules, send_buffer: int) -> None:
+    def __init__(self, rules: Rules, send_buffer: int, *, reads: bool = False) -> None:
         self._rules = rules
         self._send_buffer = send_buffer
         self._entries: deque[_Entry] = deque()
         self._marks: deque[tuple[float, int]] = deque()
         self._heap = 0
         self._end = 0
+        self._begin = 0
         self._last_sent = 0.0
         self._widest = 0
-        self._usual = 0
+        self.reads = reads
+        """Whether the peer's program is known to have read something."""
         self.cut_short = False
         """Whether writes had to be let go although their bytes might still have been in flight."""
 
@@ -93,10 +101,14 @@ class Window:
         return len(self._entries)
 
     @property
+    def is_tight(self) -> bool:
+        """Whether there is little room left: what is sent now should tell the peer's window."""
+        return self._fill >= TIGHT
+
+    @property
     def is_full(self) -> bool:
-        """Whether core can start no further write before one of these returns."""
-        rules = self._rules
-        return self._heap >= rules.most_heap or len(self._entries) >= rules.most_writes
+        """Whether nothing more should be sent before some of these writes return."""
+        return self._fill >= 1
 
     def sent(self, future: asyncio.Future[None], end: int, heap: int, now: float) -> None:
         """Note that a write's bytes end at this offset."""
@@ -109,24 +121,35 @@ class Window:
 
     def settle(self, sample: Sample, now: float) -> None:
         """Let those writes return whose bytes cannot be in flight any more."""
-        if sample.peer_window is not None:
-            self._widest = max(self._widest, sample.peer_window)
-            self._usual = max(self._usual, sample.peer_window)
-            self.cut_short |= self._rules.reach is None and self._least_reach > MAX_REACH_BYTES
-        self._release(sample.taken - self.reach)
+        self._widest = max(self._widest, sample.peer_window or 0)
+        behind = sample.taken - self.reach
+        self.reads |= behind > 0
+        self._release(behind)
         if not self._entries:
             return
-        acknowledged = sample.taken - (sample.unacknowledged or 0)
-        unread = self._unread(sample)
+        acknowledged = _acknowledged(sample)
+        read = acknowledged - self._unread(sample)
         quiet = now - self._last_sent
-        if acknowledged >= self._end and self._is_quiet(quiet, unread, sample):
+        if read >= self._end and quiet >= (self._rules.quiet_s if self.reads else STUCK_S):
             self._release(self._end)
-            return
-        if len(self._entries) * CROWD >= self._rules.most_writes:
-            self._release(min(acknowledged - unread, self._old(now)))
-        is_reading = unread <= self._usual * (1 - 2 * SPARE)
-        stuck = quiet >= PATIENCE_S and is_reading
-        self._make_room(sample, acknowledged if stuck else acknowledged - unread)
+        elif len(self._entries) * CROWD >= self._rules.most_writes:
+            self._release(min(read, self._old(now)))
+        self._make_room(sample, read)
+
+    def needs_proof(self, sample: Sample, now: float) -> bool:
+        """Say whether only the peer's own end can tell if it has read what it acknowledged.
+
+        Nothing tells that it reads at all, or its window is neither as open as it was nor so small
+        that its program must have stopped.
+        """
+        if not self._entries or _acknowledged(sample) < self._end:
+            return False
+        quiet = now - self._last_sent
+        if quiet >= STUCK_S:
+            return True
+        if sample.peer_window is None or 2 * self._lack(sample) > self._widest:
+            return False
+        return quiet >= self._rules.quiet_s or (self.is_full and quiet >= PROOF_S)
 
     @property
     def reach(self) -> int:
@@ -135,8 +158,9 @@ class Window:
             return self._rules.reach
         if not self._widest:
             return UNKNOWN_REACH_BYTES
-        # A receive buffer of fixed size holds twice the window that it announces.
-        return min(2 * self._widest + self._beside, MAX_REACH_BYTES)
+        # A receive buffer of fixed size holds twice the window that it announces, and the send
+        # queue a little more than its size.
+        return 2 * self._widest + self._send_buffer * 5 // 4 + HIDDEN_BYTES
 
     def deliver(self) -> None:
         """Let all writes return: the peer has read everything."""
@@ -154,23 +178,30 @@ class Window:
         entries = self._entries
         while entries and entries[0].end <= offset:
             entry = entries.popleft()
+            self._begin = entry.end
             self._heap -= entry.heap
             if not entry.future.done():
                 entry.future.set_result(None)
         while self._marks and self._marks[0][1] <= offset:
             self._marks.popleft()
 
-    def _unread(self, sample: Sample) -> int:
-        """Estimate how much the peer's kernel holds: twice what its window lacks."""
-        if sample.peer_window is None:
-            return 0
-        return max(0, 2 * (int(self._usual * (1 - SPARE)) - sample.peer_window))
+    @property
+    def _fill(self) -> float:
+        """The part of the window's bounds that is used."""
+        rules = self._rules
+        fill = max(self._heap / rules.most_heap, len(self._entries) / rules.most_writes)
+        if rules.reach is None:
+            fill = max(fill, (self._end - self._begin) / MAX_HELD_BYTES)
+        return fill
 
-    def _is_quiet(self, quiet: float, unread: int, sample: Sample) -> bool:
-        if quiet >= STUCK_S and sample.peer_window is not None:
-            self._usual = sample.peer_window
-            return True
-        return quiet >= self._rules.quiet_s and not unread
+    def _lack(self, sample: Sample) -> int:
+        """Return by how much the peer's window is smaller than it was."""
+        return 0 if sample.peer_window is None else self._widest - sample.peer_window
+
+    def _unread(self, sample: Sample) -> int:
+        """Estimate how much the peer's kernel holds: at most twice what its window lacks."""
+        lack = self._lack(sample)
+        return 2 * lack if lack * SPARE > self._widest else 0
 
     def _old(self, now: float) -> int:
         """Return the offset before which bytes are as old as the quiet time is long."""
@@ -178,27 +209,16 @@ class Window:
         return max((end for at, end in self._marks if now - at >= quiet_s), default=-1)
 
     def _make_room(self, sample: Sample, read: int) -> None:
-        """Let go of the oldest rather than have core wait for them while they wait for core.
-
-        Those first that are behind the least reach, then those the peer seems to have read.
-        """
-        passed = sample.taken - self._least_reach
-        while self._entries and self._heap >= self._rules.most_heap:
+        """Let go of the oldest rather than have core wait for them while they wait for core."""
+        if not self.is_tight:
+            return
+        surely = _acknowledged(sample) - 2 * self._lack(sample)
+        is_known = sample.peer_window is not None
+        while self._entries and self._fill >= ROOM and self._entries[0].end <= read:
             end = self._entries[0].end
-            if end > max(passed, read):
-                return
-            self.cut_short |= end > passed
+            self.cut_short |= end > surely or not is_known
             self._release(end)
 
-    @property
-    def _least_reach(self) -> int:
-        if self._rules.reach is not None:
-            return self._rules.reach
-        return self._widest * 5 // 4 + self._beside
 
-    @property
-    def _beside(self) -> int:
-        """What may be in flight besides the peer's window: the send queue holds a little more than
-        its size.
-        """
-        return self._send_buffer * 5 // 4 + HIDDEN_BYTES
+def _acknowledged(sample: Sample) -> int:
+    return sample.taken - (sample.unacknowledged or 0)

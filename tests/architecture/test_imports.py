@@ -110,7 +110,7 @@ def foreign(plugin: Member, folder: str, may: set[str]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("module", ["penstock.api", "penstock.bus"])
+@pytest.mark.parametrize("module", ["penstock.api", "penstock.bus", "penstock.bus.graph"])
 def test_the_kernel_loads_nothing_heavy(module: str) -> None:
     script = f"import sys, {module}; print(*sorted(sys.modules))"
     done = subprocess.run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from penstock.api import BatchSettings, Component, ConfigError, Sink, Source, Transform
 from penstock.api.settings import RetrySettings
@@ -67,8 +67,8 @@ class Lab:
     was not given otherwise is one in memory.
     """
 
-    def __init__(self) -> None:
-        self.services = Services()
+    def __init__(self, services: Services | None = None) -> None:
+        self.services = services or Services()
         self.journal = Journal()
         self.origins: dict[str, MemoryOrigin] = {}
         self.destinations: dict[str, MemoryDestination] = {}
@@ -79,6 +79,7 @@ class Lab:
         self.source_settings: dict[str, dict[str, Any]] = {}
         self.broken: dict[str, str] = {}
         self.drain_timeout_s = 5.0
+        self.orphans: Literal["refuse", "dead_letter"] = "refuse"
         self.runtime: Runtime | None = None
         self._next: Plan | Exception = ConfigError("no plan")
         self._classes: dict[type[Any], type[Any]] = {}
@@ -91,7 +92,7 @@ class Lab:
         """Return the plan of some pipelines."""
         plans = {name: _pipeline(name, text) for name, text in pipelines.items()}
         return Plan(
-            settings=PenstockSettings(drain_timeout_s=self.drain_timeout_s),
+            settings=PenstockSettings(drain_timeout_s=self.drain_timeout_s, orphans=self.orphans),
             sources={
                 name: self._source(name)
                 for plan in plans.values()

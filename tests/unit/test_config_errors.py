@@ -26,7 +26,7 @@ state_dri = "/tmp"
 drain_timeout_s = 0
 
 [admin]
-listen = "8686"
+listen = "8686/tcp"
 
 [sorces.web]
 

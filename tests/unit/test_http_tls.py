@@ -80,7 +80,9 @@ async def test_a_client_certificate_is_shown(authority: trustme.CA, files: dict[
 
 @pytest.mark.parametrize("key", ["ca_file", "cert_file", "key_file"])
 async def test_a_file_that_cannot_be_read(files: dict[str, str], key: str) -> None:
-    with pytest.raises(ConfigError, match=f"tls.{key}: '/nowhere/x.pem' cannot be read: No such file"):
+    with pytest.raises(
+        ConfigError, match=f"tls.{key}: '/nowhere/x.pem' cannot be read: No such file"
+    ):
         await post("https://localhost:1", **{**files, key: "/nowhere/x.pem"})
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penstock.bus.services import Services
 from penstock.delivery.disk import DiskBudget
@@ -16,11 +17,16 @@ from penstock.state.folder import StateFolder
 from penstock.state.pages import PageHead
 from penstock.state.unit import Contents
 
+if TYPE_CHECKING:
+    from penstock.state.store import Store
+
 _log = logging.getLogger("penstock.state")
 
 
 @contextmanager
-def state(path: str, max_disk_bytes: int) -> Iterator[Services]:
+def state(
+    path: str, max_disk_bytes: int, store_type: type[Store] | None = None
+) -> Iterator[Services]:
     """Give the services that stand on a state folder, for one process at a time.
 
     An empty path keeps nothing. ``ConfigError``: somebody else uses the folder, or we may not.
@@ -34,10 +40,10 @@ def state(path: str, max_disk_bytes: int) -> Iterator[Services]:
     folder = StateFolder(Path(path))
     folder.take()
     try:
-        store, contents = open_store(folder)
+        store, contents = open_store(folder, store_type)
         ledger = Ledger()
         ledger.restore(contents.ledger, contents.sources)
-        journal = Journal(store, contents, ledger, DiskBudget(max_disk_bytes))
+        journal = Journal(store, contents, ledger, DiskBudget(max_disk_bytes, folder.path))
         journal.budget.used = sum(size for _, size in contents.letters.values())
         spools = {table: Spool(table, journal, heads) for table, heads in contents.pages.items()}
         _carry_in(ledger, contents)

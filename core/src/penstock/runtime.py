@@ -20,9 +20,11 @@ from penstock.bus.sink_runner import SinkRunner
 from penstock.bus.source_runner import SourceRunner
 from penstock.bus.tasks import spawn
 from penstock.config.plan import Plan
+from penstock.delivery.dead_letters import TRIM_EVERY_S
 from penstock.delivery.orphans import bury, explain, orphans
 from penstock.durable import state
 from penstock.notify import keep_watchdog_quiet, notify
+from penstock.state.unit import StateError
 from penstock.telemetry import RELOAD_SUCCESSFUL
 from penstock.wiring import Wiring
 
@@ -33,6 +35,9 @@ EXIT_ABANDONED = 1
 
 FLUSH_INTERVAL_S = 0.1
 """How often transforms are asked for what they held long enough."""
+
+IDLE_INTERVAL_S = 1.0
+"""How often it is looked whether there are such transforms, since a reload may bring some."""
 
 LEAVE_S = 1.0
 """How long what plugins left behind may take to end, once everything is closed."""
@@ -102,6 +107,7 @@ class Runtime:
         self.plan = plan
         self.ready = False
         """Whether everything was started and nothing stops it."""
+        self.began = time.monotonic()
         self._companions = companions
         self._reload = reload
         self._wiring = Wiring(plan, self.services)
@@ -148,6 +154,7 @@ class Runtime:
             spawn(keep_watchdog_quiet(), "watchdog"),
             spawn(self._flush_by_clock(), "flush"),
             spawn(self._look_at_secrets(), "secrets"),
+            spawn(self._trim_letters(), "dead letters"),
         )
         self.ready = True
         notify("READY=1")
@@ -168,7 +175,11 @@ class Runtime:
         if self.plan.settings.orphans == "refuse":
             raise ConfigError(explain(left, str(folder.path)))
         for table in left:
-            buried = await bury(self.services.spools[table], journal, self.services.wall_clock())
+            spool = self.services.spools[table]
+            try:
+                buried = await bury(spool, journal, self.services.wall_clock())
+            except StateError as error:
+                raise ConfigError(f"{table}: what waits on disk cannot be read: {error}") from error
             _log.warning(
                 "%s is gone: its events are dead letters now", table, extra={"events": buried}
             )
@@ -218,8 +229,15 @@ class Runtime:
 
     async def _flush_by_clock(self) -> None:
         while True:
-            await asyncio.sleep(FLUSH_INTERVAL_S)
+            await asyncio.sleep(FLUSH_INTERVAL_S if self.graph.is_stateful else IDLE_INTERVAL_S)
             self.graph.flush_by_clock()
+
+    async def _trim_letters(self) -> None:
+        """Have dead letters discarded that are too old."""
+        while True:
+            for sink in self.graph.sinks.values():
+                sink.settling.dead_letters.trim(self.services.wall_clock())
+            await asyncio.sleep(TRIM_EVERY_S)
 
     async def _look_at_secrets(self) -> None:
         """Reload when a held sink's secret has changed, though the configuration has not."""

@@ -23,6 +23,8 @@ SUSPICIOUS = 0.01
 POISONOUS = 1e-6
 """A single event is dead-lettered once they are less likely than this."""
 
+NO_DIGITS = str.maketrans("", "", "0123456789")
+
 Said = Report | Exception | None
 """What came of a call of ``Sink.write``."""
 
@@ -153,7 +155,8 @@ class Attempts:
         return [write]
 
     def _say(self, write: Write, why: str, defect: Exception | None, wait: float) -> None:
-        if not self._quiet.allows(why.partition(":")[0]):
+        # Numbers aside: another cause is news, another port or offset is not.
+        if not self._quiet.allows(why.translate(NO_DIGITS)):
             return
         extra = {"retry_in_s": round(wait, 1), "attempt": write.attempts}
         if defect:

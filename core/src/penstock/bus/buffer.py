@@ -77,11 +77,14 @@ class Buffer:
 
     # --- its life ------------------------------------------------------------------------
 
-    def attach(self) -> None:
+    def attach(self, *, reads: bool = True) -> None:
         """Begin: the runner before this one on the same table has ended."""
 
     def detach(self) -> None:
         """Leave to a successor what is not in memory."""
+
+    def drain(self) -> None:
+        """Make ready for the end: nothing more will come."""
 
     def keep(self, batches: Sequence[Batch]) -> bool:
         """Keep what could not be delivered beyond the process; say whether that is possible."""

@@ -35,6 +35,11 @@ class Graph:
     def runners(self) -> set[SourceRunner | SinkRunner]:
         return {*self.sources.values(), *self.sinks.values()}
 
+    @property
+    def is_stateful(self) -> bool:
+        """Whether some transform may hold events."""
+        return any(stage.stateful for pipeline in self.pipelines for stage in pipeline.stages)
+
     def start(self, *, later: Iterable[SinkRunner] = ()) -> None:
         """Connect the sources and run what does not run yet, but for the sinks of ``later``."""
         for table, source in self.sources.items():

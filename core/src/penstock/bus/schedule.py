@@ -11,6 +11,7 @@ from penstock.api.settings import BatchSettings
 from penstock.bus.buffer import Buffer
 from penstock.bus.write import Write
 from penstock.delivery.governor import Governor
+from penstock.delivery.spool import Spool
 
 
 class Schedule:
@@ -75,6 +76,13 @@ class Schedule:
         waiting = self._buffer.clear()
         self._buffer.done(sum(write.size for write in writes))
         return [batch for write in writes for batch in write.batches] + waiting
+
+    def secure(self, spool: Spool) -> None:
+        """Have on disk as well what is under way: it may take as long as an outage."""
+        writes = sorted((*self.open, *self._failed))
+        batches = iter(spool.secure([batch for write in writes for batch in write.batches]))
+        for write in writes:
+            write.batches = [next(batches) for _ in write.batches]
 
     def _may_start(self) -> bool:
         if len(self.open) >= self._sink.in_flight:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from penstock.api.component import Sink
 from penstock.api.errors import ConfigError, RetryableError
@@ -54,6 +55,8 @@ class SinkRunner:
         self.buffer = self._buffer(buffer or sink.default_buffer, self._spool)
         self.governor = Governor(retry or RetrySettings())
         self._schedule = Schedule(sink, self.buffer, self.governor, batch or sink.default_batch)
+        if self._spool and isinstance(self.buffer, SpoolingBuffer):
+            self.buffer.before_spill = partial(self._schedule.secure, self._spool)
         self._attempts = Attempts(
             sink, self.governor, self.settling, services, (retry or RetrySettings()).max_attempts
         )
@@ -114,8 +117,8 @@ class SinkRunner:
         return self._is_open
 
     async def run(self) -> None:
-        """Write until drained."""
-        self.buffer.attach()
+        """Write until drained. What waits on disk for a broken sink stays there."""
+        self.buffer.attach(reads=not self.broken)
         await self._until_open()
         while not is_cancelled() and (write := await self._next()) is not None:
             if self.sink.in_flight == 1:
@@ -127,6 +130,7 @@ class SinkRunner:
         """Have ``run`` return once everything that waits is settled."""
         self._schedule.closing = True
         self.buffer.let_all_go()
+        self.buffer.drain()
         self.wake()
 
     def wake(self) -> None:
@@ -150,6 +154,7 @@ class SinkRunner:
         next start.
         """
         batches = self._schedule.give_up()
+        self.buffer.detach()
         left = sum(len(batch.events) for batch in batches)
         if self.buffer.keep(batches):
             if left:
@@ -259,6 +264,7 @@ class SinkRunner:
             return
         self.broken = f"{self.table} failed to open: {type(error).__name__}: {error}"
         self.log.error("plugin failed to open; its events are dead-lettered", exc_info=error)
+        self.buffer.detach()
         self._refuse_waiting()
 
     def _refuse_waiting(self) -> None:

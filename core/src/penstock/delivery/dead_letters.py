@@ -17,6 +17,7 @@ from penstock.state.unit import LetterRow, StateError
 from penstock.telemetry import LETTERS_DISCARDED, Telemetry
 
 TRIM_EVERY_S = 600.0
+"""How often letters that are too old are looked for."""
 
 
 class Tries(NamedTuple):
@@ -57,6 +58,9 @@ class DeadLetters(Protocol):
     def add(self, letter: DeadLetter) -> None:
         """Keep a letter; the oldest go when there are too many."""
 
+    def trim(self, now: int) -> None:
+        """Have the letters deleted that are over the caps; ``now`` in Unix nanoseconds."""
+
 
 class MemoryDeadLetters:
     """Dead letters that last as long as the process, bounded in bytes of heap."""
@@ -64,6 +68,7 @@ class MemoryDeadLetters:
     def __init__(self, settings: DeadLetterSettings, *, max_bytes: int = 1_048_576) -> None:
         self._enabled = settings.enabled
         self._max_bytes = min(settings.max_bytes, max_bytes)
+        self._max_age_s = settings.max_age_s
         self.bytes = 0
         self.letters: deque[DeadLetter] = deque()
         self.forgotten = 0
@@ -78,8 +83,16 @@ class MemoryDeadLetters:
         self.letters.append(letter)
         self.bytes += heap_size((letter.event,))
         while self.bytes > self._max_bytes:
-            self.bytes -= heap_size((self.letters.popleft().event,))
-            self.forgotten += 1
+            self._forget()
+
+    def trim(self, now: int) -> None:
+        before = now - self._max_age_s * 10**9
+        while self._max_age_s and self.letters and self.letters[0].last_unix_nano < before:
+            self._forget()
+
+    def _forget(self) -> None:
+        self.bytes -= heap_size((self.letters.popleft().event,))
+        self.forgotten += 1
 
 
 class StoredDeadLetters:
@@ -133,7 +146,6 @@ class StoredDeadLetters:
             self.trim(letter.last_unix_nano)
 
     def trim(self, now: int) -> None:
-        """Have the letters deleted that are over the caps; ``now`` in Unix nanoseconds."""
         if self.count and (self._trimming is None or self._trimming.done()):
             self._trimming = asyncio.create_task(self._trim(now), name=f"{self._table} trims")
 

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from penstock.api.settings import RetrySettings
 from penstock.delivery.evidence import Record
 
+MAX_RETRY_AFTER_S = 3600.0
+"""The longest time that a destination can ask us to stay away."""
+
 HOLD_S = 600.0
 """How long a destination that an operator has to see to is left alone."""
 
@@ -71,7 +74,7 @@ class Governor:
             self._outages += 1
             self._until = now + self._backoff()
         if retry_after is not None:
-            self._until = max(self._until, now + retry_after)
+            self._until = max(self._until, now + min(retry_after, MAX_RETRY_AFTER_S))
         return self._until - now
 
     def hold(self, why: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ POSITIONS_EVERY_S = 0.2
 """How long a position may wait to be written: what is delivered in it comes twice after a crash."""
 
 LEDGER_EVERY_S = 1.0
+TIDY_EVERY_S = 1.0
 RETRY_AFTER_S = 1.0
 
 _log = logging.getLogger("penstock.state")
@@ -75,8 +77,6 @@ class Journal:
     def add_page(self, page: Page) -> None:
         """Have a page written; batches may still be added until that begins."""
         self._pages[page.key] = page
-        if self.trouble:
-            page.seal()
         self._now()
 
     def page_settled(self, page: Page) -> None:
@@ -105,9 +105,9 @@ class Journal:
         self._task = asyncio.create_task(self._run(), name="state")
 
     async def flush(self) -> None:
-        """Write everything that there is to write now, and what that entails."""
+        """Write everything that there is to write now."""
         async with self._writing:
-            while self._is_dirty:
+            if self._is_dirty:
                 pages = tuple(self._pages.values())
                 unit = self._compose(pages)
                 for page in pages:
@@ -115,32 +115,32 @@ class Journal:
                 await self._write(unit, pages)
 
     async def close(self, within_s: float) -> None:
-        """Write all that is left, if the disk lets us in time, and let go of the file.
-
-        What is not durable then never will be.
-        """
+        """Write all that is left and what that entails, if the disk lets us in time."""
         self._closing = True
         self._wake.set()
         try:
             async with asyncio.timeout(within_s):
                 if self._task:
                     await self._task
-                await self.flush()
-        except (TimeoutError, StateError) as error:
+                while self._is_dirty:
+                    await self.flush()
+        except Exception as error:
             _log.error("the last state could not be written: %s", str(error) or "no time")
         if self._timer:
             self._timer.cancel()
-        self.store.close()
 
     async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        tidied = clock()
         while not self._closing:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LEDGER_EVERY_S):
                     await self._wake.wait()
-            except TimeoutError:
-                await self._tidy()
             self._wake.clear()
             await self.flush()
+            if clock() - tidied >= TIDY_EVERY_S:
+                tidied = clock()
+                await self._tidy()
 
     @property
     def _is_dirty(self) -> bool:
@@ -173,7 +173,7 @@ class Journal:
             try:
                 written = await self.store.write(unit)
                 break
-            except StateError as error:
+            except Exception as error:  # A defect in one event must not end all durability.
                 self._failed(error)
                 if self._closing:
                     raise
@@ -184,17 +184,18 @@ class Journal:
         for page, size in zip(pages, written.page_bytes, strict=True):
             page.written(size)
 
-    def _failed(self, error: StateError) -> None:
+    def _failed(self, error: Exception) -> None:
         began = not self.trouble
-        self.trouble = str(error)
+        self.trouble = str(error) or type(error).__name__
         if began:
-            _log.error("state cannot be written, running on memory: %s", error)
+            defect = None if isinstance(error, StateError) else error
+            _log.error("state cannot be written, running on memory: %s", error, exc_info=defect)
             for page in tuple(self._pages.values()):
                 page.seal()
 
     async def _tidy(self) -> None:
-        """Give back to the disk what deleted pages took, while nothing else is to do."""
-        if self._freed and not self._is_dirty and not self.trouble:
+        """Give back to the disk some of what deleted pages took, while no page waits."""
+        if self._freed and not (self._pages or self.trouble):
             try:
                 self._freed = await self.store.shrink()
             except StateError:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 from msgspec import Struct
 
 from penstock.api.delivery import Outcome
 from penstock.state.unit import RowKey
+
+_log = logging.getLogger("penstock.state")
 
 GONE = "(gone)"
 """The one row that origins fold into when they are gone."""
@@ -27,6 +31,14 @@ class Account(Struct, frozen=True, array_like=True):
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Account)
 _counts_decoder = msgspec.msgpack.Decoder(tuple[int, int, int])
+
+
+@contextmanager
+def _damage_said(row: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        _log.error("a row of the ledger is damaged: %s", error, extra={"row": row})
 
 
 class Row:
@@ -145,12 +157,14 @@ class Ledger:
     def restore(self, rows: Mapping[RowKey, bytes], sources: Mapping[str, bytes]) -> None:
         """Begin with what the processes before this one wrote."""
         for key, data in rows.items():
-            self._rows[key] = Row.decode(data)
+            with _damage_said(f"{key[0]} {key[1]}"):
+                self._rows[key] = Row.decode(data)
         for table, data in sources.items():
-            received, duplicates, gaps = _counts_decoder.decode(data)
-            self.received[table] = received
-            self.duplicates[table] = duplicates
-            self.gaps[table] = gaps
+            with _damage_said(table):
+                received, duplicates, gaps = _counts_decoder.decode(data)
+                self.received[table] = received
+                self.duplicates[table] = duplicates
+                self.gaps[table] = gaps
 
     def carry_in(self, sink: str, counts: Mapping[str, int]) -> None:
         """Take all of what waits on disk for a sink into account.
@@ -174,15 +188,16 @@ class Ledger:
         received, duplicates, gaps = (count.get(table, 0) for count in counts)
         return received, duplicates, gaps
 
-    def fold(self, origin: str) -> None:
-        """Fold the rows of an origin that is gone into one row per sink, once it is settled."""
-        self._gone.add(origin)
+    def fold(self, *origins: str) -> None:
+        """Fold the rows of origins that are gone into one row per sink, once they are settled."""
+        self._gone.update(origins)
         self.fold_settled()
 
     def fold_settled(self) -> None:
         """Fold the rows of origins that are gone and have nothing in flight any more."""
         for sink, origin in [key for key in self._rows if key[1] in self._gone]:
-            if self._rows[sink, origin].in_flight == 0:
+            row = self._rows[sink, origin]
+            if not (row.in_flight or row.spooled):
                 self.row(sink, GONE).add(self._rows.pop((sink, origin)))
                 self.touched.add((sink, origin))
         self._gone.intersection_update(origin for _, origin in self._rows)

@@ -34,6 +34,7 @@ class Page:
     __slots__ = (
         "_batches",
         "_holders",
+        "_is_settled",
         "_owner",
         "_trail",
         "abandoned",
@@ -60,6 +61,7 @@ class Page:
         self._batches: list[Batch] = []
         self._trail: list[Receipt] = []
         self._holders = 0
+        self._is_settled = False
         self.abandoned = False
 
     @classmethod
@@ -101,7 +103,8 @@ class Page:
         if not self.heap:
             self._batches = []
         self._let_go()
-        self._owner.page_written(self, before)
+        if not self._is_settled:
+            self._owner.page_written(self, before)
 
     def drop_cache(self) -> None:
         """Keep nothing in memory of what is on disk."""
@@ -133,11 +136,18 @@ class Page:
 
     def release(self) -> None:
         self._holders -= 1
-        if not self._holders:
-            if not self.durable:
-                self._let_go()
-            if not self.abandoned:
-                self._owner.page_settled(self)
+        if self._holders:
+            return
+        if self.abandoned:
+            self._let_go()
+        else:
+            self.settle()
+
+    def settle(self) -> None:
+        """Note that nobody needs it any more: it goes from the disk, or never comes there."""
+        self._is_settled = True
+        self._let_go()
+        self._owner.page_settled(self)
 
     def abandon(self) -> None:
         """Leave it where it is: on disk, or to the source that can read it again."""
@@ -145,6 +155,9 @@ class Page:
         if not self.durable:
             for receipt in self._trail:
                 receipt.abandon()
+
+    def bind(self, later: Receipt) -> None:
+        """Nothing: pages are let go of each alone: one of them always has an event that goes on."""
 
     async def settled(self) -> None:
         raise NotImplementedError("a source waits for its own receipt")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from penstock.state.unit import LaneKey
+
+_log = logging.getLogger("penstock.state")
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder()
@@ -54,7 +57,11 @@ class StoredPositions(MemoryPositions):
 
     def __init__(self, stored: Mapping[LaneKey, bytes], on_change: Callable[[], None]) -> None:
         super().__init__()
-        self._positions = {lane: _decoder.decode(data) for lane, data in stored.items()}
+        for lane, data in stored.items():
+            try:
+                self._positions[lane] = _decoder.decode(data)
+            except ValueError as error:
+                _log.error("a position is damaged: %s", error, extra={"lane": " ".join(lane)})
         self._on_change = on_change
         self._changed: dict[LaneKey, None] = {}
 
@@ -75,7 +82,13 @@ class StoredPositions(MemoryPositions):
     def changes(self) -> dict[LaneKey, bytes | None]:
         """Return what has to be written since the last call; None for what was forgotten."""
         changed, self._changed = self._changed, {}
-        return {
-            lane: _encoder.encode(self._positions[lane]) if lane in self._positions else None
-            for lane in changed
-        }
+        encoded: dict[LaneKey, bytes | None] = {}
+        for lane in changed:
+            try:
+                encoded[lane] = (
+                    _encoder.encode(self._positions[lane]) if lane in self._positions else None
+                )
+            except (TypeError, ValueError, OverflowError) as error:
+                extra = {"lane": " ".join(lane)}
+                _log.error("a position cannot be kept: %s", error, extra=extra)
+        return encoded

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from penstock.api.event import Batch
 from penstock.delivery.journal import Journal
 from penstock.delivery.page import Page
+from penstock.log import Quiet
 from penstock.state.pages import DamagedPageError, PageHead
 from penstock.state.unit import StateError
 
@@ -36,10 +37,13 @@ class Spool:
         """How many bytes of disk it may use."""
         self.keep_bytes = 0
         """How many heap bytes of pages that are on disk stay in memory too."""
+        self.page_bytes = PAGE_BYTES
+        """How many heap bytes a page has."""
         self._journal = journal
         self._pages: deque[Page] = deque()
         self._reading: asyncio.Task[None] | None = None
         self._log = logging.getLogger(f"penstock.{table}")
+        self._quiet = Quiet()
         self.disk_bytes = 0
         self.heap_bytes = 0
         self.events = 0
@@ -76,23 +80,40 @@ class Spool:
     def append(self, batch: Batch) -> None:
         """Put a batch behind all others; the receipts that it holds are the spool's."""
         page = self._pages[-1] if self._pages else None
-        if page is None or page.sealed or page.heap >= PAGE_BYTES:
+        if page is None or page.sealed or page.heap >= self.page_bytes:
             self._last += 1
             page = self._new(self._last)
             self._pages.append(page)
         self._add(page, batch)
+        if self.trouble:
+            page.seal()
 
     def put_back(self, batches: Sequence[Batch]) -> None:
         """Put batches that were taken, or never were here, before all others."""
         pages: list[Page] = []
         for batch in reversed(batches):
             page = pages[-1] if pages else None
-            if page is None or page.heap + batch.size > PAGE_BYTES:
+            if page is None or page.heap + batch.size > self.page_bytes:
                 self._first -= 1
                 page = self._new(self._first)
                 pages.append(page)
             self._add(page, batch, first=True)
         self._pages.extendleft(pages)
+
+    def secure(self, batches: Sequence[Batch]) -> list[Batch]:
+        """Have batches on disk as well that were handed out already, behind all others.
+
+        Returned are the same in their order; the receipts that they held are the spool's.
+        """
+        pages: list[Page] = []
+        for batch in batches:
+            if not self._has(batch):
+                if not pages or pages[-1].heap >= self.page_bytes:
+                    self._last += 1
+                    pages.append(self._new(self._last))
+                self._add(pages[-1], batch)
+        copies = iter([batch for page in pages for batch in self._hand_out(page)])
+        return [batch if self._has(batch) else next(copies) for batch in batches]
 
     def take(self) -> list[Batch] | None:
         """Return the batches of the first page, None if there is none yet: see ``on_change``."""
@@ -104,20 +125,18 @@ class Spool:
         if not page.batches:
             self._reading = asyncio.create_task(self._read(page), name=f"{self.table} reads")
             return None
-        self._pages.popleft()
-        self.heap_bytes -= page.heap
-        return page.take()
+        return self._hand_out(self._pages.popleft())
 
-    def drop_oldest(self) -> Mapping[str, int]:
-        """Delete the first page that nobody reads; return its events by origin."""
-        index = 1 if self._reading else 0
-        if index >= len(self._pages):
-            return {}
-        page = self._pages[index]
-        del self._pages[index]
-        self.heap_bytes -= page.heap
-        self.page_settled(page)
-        return page.counts
+    def drop_oldest(self, *, in_memory: bool = False) -> Mapping[str, int]:
+        """Delete the first page that nobody reads, or that takes memory; return its events."""
+        for index in range(1 if self._reading else 0, len(self._pages)):
+            page = self._pages[index]
+            if page.heap or not in_memory:
+                del self._pages[index]
+                self.heap_bytes -= page.heap
+                page.settle()
+                return page.counts
+        return {}
 
     def lose(self, page: Page, error: DamagedPageError) -> None:
         """Give up a page whose bytes are not those that were written."""
@@ -125,7 +144,7 @@ class Spool:
             "a page of the buffer is damaged: %s", error, extra={"events_lost": page.events}
         )
         self._pages.remove(page)
-        self.page_settled(page)
+        page.settle()
 
     def close(self) -> None:
         """Stop reading."""
@@ -139,7 +158,7 @@ class Spool:
     # --- what pages tell -----------------------------------------------------------------
 
     def page_sealed(self, page: Page) -> None:
-        if page is self._pages[0]:
+        if page is self.first:
             self.on_change()
 
     def page_written(self, page: Page, before: int) -> None:
@@ -156,6 +175,13 @@ class Spool:
         self.on_change()
 
     # --- how it is done ------------------------------------------------------------------
+
+    def _has(self, batch: Batch) -> bool:
+        return any(isinstance(one, Page) and one.key[0] == self.table for one in batch.trail)
+
+    def _hand_out(self, page: Page) -> list[Batch]:
+        self.heap_bytes -= page.heap
+        return page.take()
 
     def _new(self, number: int) -> Page:
         page = Page((self.table, number), self)
@@ -179,7 +205,8 @@ class Spool:
                     batches = await self._journal.store.read(page.key)
                     break
                 except StateError as error:
-                    self._log.error("the buffer cannot be read: %s", error)
+                    if self._quiet.allows(str(error)):
+                        self._log.error("the buffer cannot be read: %s", error)
                     await asyncio.sleep(READ_AGAIN_S)
             page.restore(batches)
             self.heap_bytes += page.heap

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from penstock.api.event import Batch
-from penstock.state.pages import decode_batches, encode_batches
+from penstock.state.pages import clean, decode_batches, encode_batches
 from penstock.state.unit import LetterRow
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _HEAD = """id, sink, origin, reason, response, attempts, first_unix_nano, last_unix_nano,
 configuration, size"""
@@ -69,7 +72,7 @@ def insert(connection: sqlite3.Connection, rows: Iterable[LetterRow]) -> None:
     connection.executemany(
         "INSERT INTO letters VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            (r.sink, r.origin, r.reason, r.response, r.attempts, r.first_unix_nano,
+            (r.sink, clean(r.origin), r.reason, clean(r.response), r.attempts, r.first_unix_nano,
              r.last_unix_nano, r.configuration, r.size, encode_batches((r.batch,)))
             for r in rows
         ),
@@ -89,6 +92,12 @@ def chosen(connection: sqlite3.Connection, choice: Choice) -> list[Letter]:
     query = f"SELECT {_HEAD} FROM letters WHERE {where} ORDER BY id{limit}"  # noqa: S608 - ours
     rows = connection.execute(query, values)
     return [Letter(*row) for row in rows]
+
+
+def last_id(connection: sqlite3.Connection) -> int:
+    """Return the newest letter's id, 0 if there is none."""
+    (found,) = connection.execute("SELECT max(id) FROM letters").fetchone()
+    return found or 0
 
 
 def batch_of(connection: sqlite3.Connection, letter: int) -> Batch:

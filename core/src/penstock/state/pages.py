@@ -56,12 +56,17 @@ class PageHead(Struct, frozen=True):
 
 def encode_counts(counts: Mapping[str, int]) -> bytes:
     """Return the bytes of a page's counts."""
-    return _encoder.encode(counts)
+    return _encoder.encode({clean(key): events for key, events in counts.items()})
 
 
 def decode_counts(data: bytes) -> dict[str, int]:
     """Return a page's counts."""
     return _counts_decoder.decode(data)
+
+
+def clean(text: str) -> str:
+    """Return a text that can be encoded: what strangers name may hold lone surrogates."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def encode_batches(batches: Iterable[Batch]) -> bytes:
@@ -92,7 +97,7 @@ def decode_batches(data: bytes, checksum: int | None = None) -> list[Batch]:
 
 def _runs(events: Sequence[Event]) -> list[tuple[int, Any]]:
     """Divide events into runs of one kind: nearly always one run of logs."""
-    if all(type(event) is Log for event in events):
+    if events and all(type(event) is Log for event in events):
         return [(LOGS, _columns(events))]  # type: ignore[arg-type]
     runs: list[tuple[int, Any]] = []
     for event in events:
@@ -157,7 +162,7 @@ def _event(kind: type[Event], fields: dict[str, Any]) -> Event:
 
 def _scrubbed(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode(errors="replace").decode()
+        return clean(value)
     if isinstance(value, int) and value.bit_length() > 63:
         return str(value)
     if isinstance(value, dict):

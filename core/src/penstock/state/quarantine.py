@@ -28,5 +28,5 @@ def held_events(path: Path) -> int | None:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             rows = connection.execute("SELECT counts FROM pages")
             return sum(sum(decode_counts(counts).values()) for (counts,) in rows)
-    except (sqlite3.Error, ValueError):
+    except (sqlite3.Error, ValueError, TypeError):
         return None

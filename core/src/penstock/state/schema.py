@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -37,37 +38,51 @@ class ForeignFileError(sqlite3.DatabaseError):
     """The file is a database, but not one of this version of Penstock."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the state file, made if it is not there.
+def connect(path: Path, *, alone: bool = False, timeout_s: float = 5.0) -> sqlite3.Connection:
+    """Open the state file, made if it is not there, for its owner's eyes only.
+
+    ``alone`` shares it with nobody, and so needs no room on the disk: to read what is there when
+    nothing can be written.
 
     ``sqlite3.DatabaseError``: it is damaged or foreign; ``OperationalError``, a kind of it: the
     disk does not let us.
     """
+    with contextlib.suppress(OSError):  # What is wrong, SQLite says.
+        path.touch(0o600)
     connection = sqlite3.connect(
-        path, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=32
+        path, timeout=timeout_s, isolation_level=None, check_same_thread=False, cached_statements=32
     )
     try:
-        _prepare(connection)
+        if alone:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        _prepare(connection, may_write=not alone)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection, *, may_write: bool) -> None:
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables:
+        _identify(connection)
+    if not may_write:
+        return
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     # FULL: what is acknowledged survives the loss of power, not only of the process.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA journal_size_limit = 4194304")
     connection.execute("PRAGMA cache_size = -512")  # KiB: pages are written once and read once.
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables:
         connection.executescript(
             f"BEGIN; {_TABLES} PRAGMA application_id = {APPLICATION_ID}; "
             f"PRAGMA user_version = {VERSION}; COMMIT;"
         )
-        return
+
+
+def _identify(connection: sqlite3.Connection) -> None:
+    """Say by an error that a file is not ours, or damaged: nothing was changed in it yet."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:

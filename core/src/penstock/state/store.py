@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import zlib
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from penstock.state import letters
 from penstock.state.pages import (
     DamagedPageError,
     PageHead,
+    clean,
     decode_batches,
     decode_counts,
     encode_batches,
@@ -32,8 +34,7 @@ class Store:
     """Runs jobs on the state file, one after the other, in a thread of its own.
 
     What the disk refuses raises ``StateError`` from the await; nothing of a unit that failed is
-    there. The connection is made anew after a failure: a full disk may have spoilt
-    what SQLite remembers of the file.
+    there. The connection is made anew after a failure of the disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,7 +44,11 @@ class Store:
 
     def open(self) -> Contents:
         """Open the file and return what it holds; blocks, for the start."""
-        return self._thread.submit(self._do, contents).result()
+        return self.do(contents)
+
+    def peek(self) -> Contents:
+        """Return what the file holds when the disk has no room to open it; blocks."""
+        return self._thread.submit(self._peek).result()
 
     async def write(self, unit: Unit) -> Written:
         """Put a unit on disk."""
@@ -64,6 +69,14 @@ class Store:
         except sqlite3.Error as error:
             raise StateError(str(error)) from error
 
+    def do(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a job in the thread and block until it is done; raises what SQLite does."""
+        return self._thread.submit(self._do, job).result()
+
+    def connect(self, *, alone: bool = False) -> sqlite3.Connection:
+        """Open the file."""
+        return connect(self.path, alone=alone)
+
     def close(self) -> None:
         """Close the file once all jobs are done. Safe to call twice."""
         try:
@@ -74,12 +87,20 @@ class Store:
 
     def _do(self, job: Callable[[sqlite3.Connection], T]) -> T:
         if self._connection is None:
-            self._connection = connect(self.path)
+            self._connection = self.connect()
         try:
             return job(self._connection)
-        except sqlite3.Error:
-            self._disconnect()
+        except sqlite3.Error as error:
+            # Not when the disk is full: to connect again takes room, and what is there can be read.
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_FULL:
+                self._disconnect()
             raise
+
+    def _peek(self) -> Contents:
+        if not self.path.exists() or not self.path.stat().st_size:
+            return Contents()
+        with contextlib.closing(self.connect(alone=True)) as connection:
+            return contents(connection)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -130,7 +151,8 @@ def _write_small(connection: sqlite3.Connection, unit: Unit) -> None:
     connection.executemany("DELETE FROM pages WHERE sink = ? AND number = ?", unit.deleted_pages)
     letters.insert(connection, unit.letters)
     connection.executemany("DELETE FROM letters WHERE id = ?", [(i,) for i in unit.deleted_letters])
-    for (source, lane), position in unit.positions.items():
+    for (source, name), position in unit.positions.items():
+        lane = clean(name)
         if position is None:
             connection.execute(
                 "DELETE FROM positions WHERE source = ? AND lane = ?", (source, lane)
@@ -139,7 +161,8 @@ def _write_small(connection: sqlite3.Connection, unit: Unit) -> None:
             connection.execute(
                 "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (source, lane, position)
             )
-    for (sink, origin), row in unit.ledger.items():
+    for (sink, name), row in unit.ledger.items():
+        origin = clean(name)
         if row is None:
             connection.execute("DELETE FROM ledger WHERE sink = ? AND origin = ?", (sink, origin))
         else:
@@ -151,9 +174,14 @@ def _write_small(connection: sqlite3.Connection, unit: Unit) -> None:
 
 def read(connection: sqlite3.Connection, page: PageKey) -> list[Batch]:
     """Read one page."""
-    row = connection.execute(
-        "SELECT checksum, data FROM pages WHERE sink = ? AND number = ?", page
-    ).fetchone()
+    try:
+        row = connection.execute(
+            "SELECT checksum, data FROM pages WHERE sink = ? AND number = ?", page
+        ).fetchone()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        raise DamagedPageError(str(error)) from error
     if row is None:
         raise DamagedPageError("it is not there")
     return decode_batches(row[1], row[0])
@@ -161,6 +189,9 @@ def read(connection: sqlite3.Connection, page: PageKey) -> list[Batch]:
 
 def shrink(connection: sqlite3.Connection) -> bool:
     """Truncate the file by some of its free pages; say whether there are more."""
-    connection.execute(f"PRAGMA incremental_vacuum({FREE_PAGES_AT_ONCE})").fetchall()
+    # Not execute: of a statement without columns it does one step, here one page.
+    connection.executescript(
+        f"PRAGMA incremental_vacuum({FREE_PAGES_AT_ONCE}); PRAGMA wal_checkpoint(PASSIVE);"
+    )
     (left,) = connection.execute("PRAGMA freelist_count").fetchone()
     return bool(left)

@@ -6,7 +6,7 @@ SOURCES := core/src $(wildcard plugins/*/*/src)
 SPACE := $() $()
 STAMP := .venv/.stamp
 
-.PHONY: setup run parts test lint types bench check
+.PHONY: setup run parts test soak lint types bench check
 
 setup: $(STAMP)
 
@@ -29,6 +29,12 @@ parts:
 # One file or test: make test TESTS=tests/system/test_parts.py
 test: setup parts
 	$(BIN)/pytest $(TESTS)
+
+# Longer and other than in CI: make soak ROUNDS=120 SEED=7
+ROUNDS ?= 60
+SEED ?= 1
+soak: setup parts
+	PENSTOCK_SOAK_ROUNDS=$(ROUNDS) PENSTOCK_SOAK_SEED=$(SEED) $(BIN)/pytest -s tests/system/test_faults_crash.py
 
 lint: setup
 	$(BIN)/ruff check .

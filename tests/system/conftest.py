@@ -4,6 +4,7 @@
 once a session; after each test that asked for it, it runs again and has no containers.
 ``rsyslog``, ``syslog_ng``: factories of servers (parts/rsyslog.py, parts/syslog_ng.py); what they
 return listens already, and is ended after the test. ``certificates``: for TLS.
+``web``: a web server (parts/web.py).
 ``penstock``: starts ``penstock run`` with a configuration text (parts/runner.py).
 A part that is missing skips the test with the reason; where CI=true it fails it.
 """
@@ -23,6 +24,7 @@ from tests.system.parts.rsyslog import Rsyslog
 from tests.system.parts.runner import Runner
 from tests.system.parts.syslog_ng import SyslogNg
 from tests.system.parts.tls import Certificates
+from tests.system.parts.web import Web
 
 HERE = Path(__file__).parent
 
@@ -124,6 +126,15 @@ def syslog_ng(tmp_path: Path) -> Iterator[Callable[..., SyslogNg]]:
             return server
 
         yield start
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Web]:
+    """A web server that listens and keeps what it gets."""
+    server = Web(tmp_path)
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m tests.benchmarks [b1 b2 b3 b4 b7]``."""
+"""Run the benchmarks: ``python -m tests.benchmarks [b1 b2 b3 b4 b5 b6 b7 b8]``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import b1, b2, b3, b4, b7
+from tests.benchmarks import b1, b2, b3, b4, b5, b6, b7, b8
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.machine import describe
 from tests.system.parts.engine import Engine
 
-BENCHMARKS = {"b1": b1.run, "b2": b2.run, "b3": b3.run, "b4": b4.run, "b7": b7.run}
+BENCHMARKS = {
+    "b1": b1.run,
+    "b2": b2.run,
+    "b3": b3.run,
+    "b4": b4.run,
+    "b5": b5.run,
+    "b6": b6.run,
+    "b7": b7.run,
+    "b8": b8.run,
+}
 
 
 def arguments() -> argparse.Namespace:

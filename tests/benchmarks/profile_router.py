@@ -57,7 +57,8 @@ def once(options: argparse.Namespace, folder: Path) -> None:
     reception = Reception(options.lines)
     file = folder / "penstock.toml"
     host = f"unix://{folder}/docker.sock"
-    file.write_text(PENSTOCK.format(host=host, start_at="beginning", port=reception.port))
+    settings = {"state_dir": "", "host": host, "start_at": "beginning", "port": reception.port}
+    file.write_text(PENSTOCK.format(**settings))
     run = Process("penstock", command(options, file), folder)
     run.start()
     try:

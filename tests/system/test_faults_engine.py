@@ -93,6 +93,7 @@ def test_a_container_is_removed_while_the_receiver_is_down(
     eventually(lambda: books.waiting("central") == count, "all of it is on disk")
     docker_engine.docker("rm", "--force", container.name)
     if end == "stop":
+        eventually(lambda: container.container not in books.lanes(), "its removal was noted")
         assert router.stop() == 0, router.tail()
     else:
         router.kill()

@@ -68,6 +68,11 @@ class Books:
         (letters,) = self._query((_LETTERS, (f"sinks.{sink}",)))
         return letters
 
+    def lanes(self) -> set[str]:
+        """The lanes that have a position."""
+        (lanes,) = self._query(("SELECT lane FROM positions", ()))
+        return {lane for (lane,) in lanes}
+
     def gaps(self) -> int:
         """How many gaps all sources have named."""
         (sources,) = self._query(("SELECT counts FROM sources", ()))

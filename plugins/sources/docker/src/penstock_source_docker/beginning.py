@@ -37,6 +37,6 @@ def beginning(shared: Shared, container: Details) -> Beginning:
         if not state.finished:
             return EVERYTHING
         # Only while it runs is the last end certain to be that of an earlier run.
-        since = state.finished + 1 if state.running else shared.began - BEFORE_START_NS
-        return Beginning(Position(since=since))
+        early = min(shared.began, state.started - BEFORE_START_NS)
+        return Beginning(Position(since=state.finished + 1 if state.running else early))
     return Beginning(Position(since=shared.engine.clock.now()), str(shared.start_lines))

@@ -67,7 +67,8 @@ def messages(process: Process) -> list[str]:
 
 def events(process: Process) -> list[dict[str, Any]]:
     """Return all events on standard output."""
-    return [json.loads(line) for line in process.stdout.read_text().splitlines()]
+    lines = process.stdout.read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ def test_every_line_of_every_container_arrives_in_order_with_dockers_own_time(
     for name in names[:3]:
         docker_engine.run(name, PRINTER, env={"NAME": name, "STAY": "yes"})
     router = penstock(user_file(docker_engine, receiver.tcp))
+    router.wait_for_log('"running"')  # One that ended before there was a Penstock is none of its.
     for name in names[3:]:
         docker_engine.run(name, PRINTER, env={"NAME": name})
     wanted = {name: expected(name) for name in names}

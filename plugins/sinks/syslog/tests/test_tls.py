@@ -146,9 +146,9 @@ async def test_a_reset_in_mid_stream_fails_the_write(
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"ca_file": "/nowhere/ca.pem"}, "tls.ca_file = '/nowhere/ca.pem': No such file"),
-        ({"cert_file": "/nowhere/c.pem"}, "tls.cert_file = '/nowhere/c.pem': No such file"),
-        ({"key_file": "/nowhere/k.pem"}, "tls.cert_file is not"),
+        ({"ca_file": "/nowhere/ca.pem"}, "tls.ca_file: '/nowhere/ca.pem' cannot be read"),
+        ({"cert_file": "/nowhere/c.pem"}, "tls.cert_file: '/nowhere/c.pem' cannot be read"),
+        ({"key_file": "/nowhere/k.pem"}, "cert_file is not set"),
         ({"server_name": "a..b"}, "tls.server_name"),
     ],
 )
@@ -169,7 +169,7 @@ async def test_files_that_hold_something_else(authority: trustme.CA, tmp_path: P
     other = tmp_path / "other"
     other.mkdir()
     mixed = {"cert_file": paths["cert_file"], "key_file": files(authority, other)["key_file"]}
-    with pytest.raises(ConfigError, match="its key"):
+    with pytest.raises(ConfigError, match="belongs to it"):
         await sink_for(6514, **mixed).open()
 
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
-from penstock.api import Batch, ConfigError, Context, TlsSettings
+from penstock.api import Batch, ConfigError, Context, TlsSettings, tls_context
 from penstock_sink_syslog.datagram import UdpSender
 from penstock_sink_syslog.framing import Framer
 from penstock_sink_syslog.network import Network
 from penstock_sink_syslog.notices import Notices
 from penstock_sink_syslog.settings import SyslogSettings
 from penstock_sink_syslog.stream import Security, StreamSender
-from penstock_sink_syslog.tls import TlsLayer, context_of
+from penstock_sink_syslog.tls import TlsLayer
 from penstock_sink_syslog.unix import UnixSender
 from penstock_sink_syslog.window import Rules
 
@@ -61,7 +61,7 @@ def sender_of(
 
 
 def _security(config: SyslogSettings, settings: TlsSettings) -> Security:
-    security = Security(context_of(settings), settings.server_name or config.address.host)
+    security = Security(tls_context(settings), settings.server_name or config.address.host)
     try:
         TlsLayer(security.context, security.server_name)
     except (ValueError, ssl.SSLError) as error:

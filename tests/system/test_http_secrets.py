@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import urllib.error
+import urllib.request
 from base64 import b64encode
 
 import pytest
 
 from penstock.testing.http_server import Reply, Request, http_server
 from tests.system.parts.http_watch import ended
+from tests.system.parts.message import free_port
 from tests.system.parts.runner import Runner
 
 CANARY = "c4nary-0123456789abcdef"
@@ -95,6 +98,37 @@ async def test_no_log_error_or_dead_letter_shows_it(penstock: Runner) -> None:
     assert b"dead-lettered" in said
     assert shown(said) == []
     assert [path for path in state.rglob("*") if path.is_file() and shown(path.read_bytes())] == []
+    for arguments in (["dlq", "list", "--json"], ["dlq", "list"], ["dlq", "show", "1"]):
+        done = await asyncio.to_thread(run, penstock, [*arguments, "--state-dir", str(state)])
+        assert done.returncode == 0, done.stderr
+        assert "sinks." in done.stdout
+        assert shown((done.stdout + done.stderr).encode()) == [], arguments
+
+
+async def test_nothing_seen_from_outside_shows_it(penstock: Runner) -> None:
+    state = penstock.folder / "state"
+    port = free_port()
+    async with http_server(echo) as server:
+        file = config(server.url).replace("max_attempts = 1", "max_attempts = 0")
+        file += f'[admin]\nlisten = "127.0.0.1:{port}"\n'
+        process = penstock(file, env={"CANARY": CANARY}, state_dir=state)
+        await asyncio.to_thread(process.wait_for_log, "write failed")
+        for arguments in (["status", "--json"], ["status"], ["health"]):
+            done = await asyncio.to_thread(run, penstock, [*arguments, "--state-dir", str(state)])
+            assert ("not ready" if "health" in arguments else "sinks.") in done.stdout + done.stderr
+            assert shown((done.stdout + done.stderr).encode()) == [], arguments
+        for path in ("metrics", "readyz", "livez"):
+            said = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/{path}")
+            assert said
+            assert shown(said) == [], path
+
+
+def get(url: str) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return bytes(answer.read())
+    except urllib.error.HTTPError as error:
+        return bytes(error.read())
 
 
 @pytest.mark.parametrize("status", [200, 401, 403, 500])

@@ -17,6 +17,7 @@ import msgspec
 from penstock.delivery.journal import Journal
 from penstock.durable import state
 from penstock.state.pages import decode_batches
+from penstock.state.sealed import unseal
 from penstock.state.store import Store
 from penstock.state.unit import StateError, Unit, Written
 from tests.delivery.lab import Lab
@@ -78,13 +79,13 @@ class Kept:
     def __init__(self, folder: Path) -> None:
         with sqlite3.connect(folder / "penstock.db") as file:
             rows = file.execute("SELECT source, lane, position FROM positions")
-            self.positions = {(s, lane): msgspec.msgpack.decode(p) for s, lane, p in rows}
+            self.positions = {(s, lane): msgspec.msgpack.decode(unseal(p)) for s, lane, p in rows}
             self.lines: dict[str, list[str]] = {}
             for sink, data in file.execute("SELECT sink, data FROM pages ORDER BY sink, number"):
                 events = [event for batch in decode_batches(data) for event in batch.events]
                 self.lines.setdefault(sink, []).extend(map(text, events))
             self.letters = [
-                (sink, reason, text(decode_batches(data)[0].events[0]))
+                (sink, reason, text(decode_batches(unseal(data))[0].events[0]))
                 for sink, reason, data in file.execute("SELECT sink, reason, data FROM letters")
             ]
         file.close()

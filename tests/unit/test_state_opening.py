@@ -99,7 +99,7 @@ def text(path: Path) -> None:
 
 def future(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 99")
 
 
 def foreign(path: Path) -> None:

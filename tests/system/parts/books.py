@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from penstock.delivery.ledger import Row
+from penstock.state.sealed import unseal
 
 _LEDGER = "SELECT origin, row FROM ledger WHERE sink = ?"
 _PAGES = "SELECT counts FROM pages WHERE sink = ?"
@@ -27,9 +28,9 @@ class Books:
         """A sink's rows by origin; ``in_flight`` and ``spooled`` are what waits on disk."""
         table = (f"sinks.{sink}",)
         ledger, pages = self._query((_LEDGER, table), (_PAGES, table))
-        rows = {origin: Row.decode(data) for origin, data in ledger}
+        rows = {origin: Row.decode(unseal(data)) for origin, data in ledger}
         for (counts,) in pages:
-            for origin, events in msgspec.msgpack.decode(counts).items():
+            for origin, events in msgspec.msgpack.decode(unseal(counts)).items():
                 row = rows.setdefault(origin, Row())
                 row.in_flight += events
                 row.spooled += events
@@ -76,7 +77,7 @@ class Books:
     def gaps(self) -> int:
         """How many gaps all sources have named."""
         (sources,) = self._query(("SELECT counts FROM sources", ()))
-        return sum(int(msgspec.msgpack.decode(counts)[2]) for (counts,) in sources)
+        return sum(int(msgspec.msgpack.decode(unseal(counts))[2]) for (counts,) in sources)
 
     def _query(self, *queries: tuple[str, tuple[str, ...]]) -> list[list[Any]]:
         """Rows of each query, all of one moment; none as long as there is nothing to ask."""

@@ -14,7 +14,6 @@ from penstock.api.event import Batch
 from penstock.bus.services import Services
 from penstock.delivery.journal import Journal
 from penstock.state.letters import Choice, Letter, batch_of, chosen, last_id
-from penstock.state.pages import DamagedPageError
 from penstock.state.unit import StateError
 
 AT_ONCE = 256
@@ -179,5 +178,5 @@ def _choice(selection: Selection, *, after: int = 0, upto: int = 0, limit: int =
 def _batch_of(connection: sqlite3.Connection, letter: Letter) -> Batch | None:
     try:
         return batch_of(connection, letter.id)
-    except DamagedPageError:
+    except ValueError:
         return None

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from penstock.api.event import Batch
 from penstock.state.pages import clean, decode_batches, encode_batches
+from penstock.state.sealed import seal, unseal
 from penstock.state.unit import LetterRow
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def insert(connection: sqlite3.Connection, rows: Iterable[LetterRow]) -> None:
         "INSERT INTO letters VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (r.sink, clean(r.origin), r.reason, clean(r.response), r.attempts, r.first_unix_nano,
-             r.last_unix_nano, r.configuration, r.size, encode_batches((r.batch,)))
+             r.last_unix_nano, r.configuration, r.size, seal(encode_batches((r.batch,))))
             for r in rows
         ),
     )  # fmt: skip
@@ -101,11 +102,14 @@ def last_id(connection: sqlite3.Connection) -> int:
 
 
 def batch_of(connection: sqlite3.Connection, letter: int) -> Batch:
-    """Return a letter's one event with its resource. ``LookupError``: there is no such letter."""
+    """Return a letter's one event with its resource.
+
+    ``LookupError``: there is no such letter. ``ValueError``: it is damaged.
+    """
     row = connection.execute("SELECT data FROM letters WHERE id = ?", (letter,)).fetchone()
     if row is None:
         raise LookupError(f"there is no dead letter {letter}")
-    (batch,) = decode_batches(row[0])
+    (batch,) = decode_batches(unseal(row[0]))
     return batch
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from penstock.api.event import (
     EMPTY,
+    KINDS,
     Batch,
     Counter,
     Event,
@@ -62,6 +63,17 @@ def encode_counts(counts: Mapping[str, int]) -> bytes:
 def decode_counts(data: bytes) -> dict[str, int]:
     """Return a page's counts."""
     return _counts_decoder.decode(data)
+
+
+def counts_of(table: str, batches: Iterable[Batch]) -> dict[str, int]:
+    """Count a page's events as its buffer does: a sink's by origin, a source's by kind."""
+    by_kind = table.startswith("sources.")
+    counts: dict[str, int] = {}
+    for batch in batches:
+        for event in batch.events:
+            key = KINDS[type(event)] if by_kind else clean(batch.resource.origin)
+            counts[key] = counts.get(key, 0) + 1
+    return counts
 
 
 def clean(text: str) -> str:

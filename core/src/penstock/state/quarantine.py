@@ -23,10 +23,11 @@ def set_aside(path: Path) -> Path:
 def held_events(path: Path) -> int | None:
     """Return how many events the pages of a file held that was set aside, None if unknown."""
     from penstock.state.pages import decode_counts
+    from penstock.state.sealed import unseal
 
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             rows = connection.execute("SELECT counts FROM pages")
-            return sum(sum(decode_counts(counts).values()) for (counts,) in rows)
+            return sum(sum(decode_counts(unseal(counts)).values()) for (counts,) in rows)
     except (sqlite3.Error, ValueError, TypeError):
         return None

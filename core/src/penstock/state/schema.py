@@ -6,8 +6,11 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+from penstock.state.sealed import seal
+
 APPLICATION_ID = 0x50454E53  # "PENS", so that a file of another program is known as such.
-VERSION = 1
+VERSION = 2
+"""2: small blobs have a checksum (``sealed.py``). What 1 wrote is brought up to date."""
 
 _TABLES = """
 CREATE TABLE positions (
@@ -32,6 +35,13 @@ CREATE TABLE letters (
 );
 CREATE INDEX letters_by_sink ON letters (sink, id);
 """
+_SMALL_BLOBS = {
+    "positions": "position",
+    "ledger": "row",
+    "sources": "counts",
+    "pages": "counts",
+    "letters": "data",
+}
 
 
 class ForeignFileError(sqlite3.DatabaseError):
@@ -64,9 +74,10 @@ def connect(path: Path, *, alone: bool = False, timeout_s: float = 5.0) -> sqlit
 
 def _prepare(connection: sqlite3.Connection, *, may_write: bool) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables:
-        _identify(connection)
+    version = _identify(connection) if tables else VERSION
     if not may_write:
+        if version != VERSION:
+            raise sqlite3.OperationalError(f"its version is {version}, and it cannot be written")
         return
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -79,17 +90,31 @@ def _prepare(connection: sqlite3.Connection, *, may_write: bool) -> None:
             f"BEGIN; {_TABLES} PRAGMA application_id = {APPLICATION_ID}; "
             f"PRAGMA user_version = {VERSION}; COMMIT;"
         )
+    if version != VERSION:
+        _bring_up_to_date(connection)
 
 
-def _identify(connection: sqlite3.Connection) -> None:
-    """Say by an error that a file is not ours, or damaged: nothing was changed in it yet."""
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    connection.create_function("seal", 1, seal)
+    changes = [f"UPDATE {table} SET {blob} = seal({blob});" for table, blob in _SMALL_BLOBS.items()]  # noqa: S608 - ours
+    connection.executescript(
+        f"BEGIN IMMEDIATE; {' '.join(changes)} PRAGMA user_version = {VERSION}; COMMIT;"
+    )
+
+
+def _identify(connection: sqlite3.Connection) -> int:
+    """Return the version of a file; nothing was changed in it yet.
+
+    ``ForeignFileError``: it is not ours, or of a later Penstock.
+    """
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
         raise ForeignFileError("it is another program's database")
-    if version != VERSION:
+    if not 1 <= version <= VERSION:
         raise ForeignFileError(f"its version is {version}, this Penstock writes {VERSION}")
     for table in ("positions", "ledger", "sources", "letters"):
         (verdict,) = connection.execute(f"PRAGMA quick_check({table})").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"{table}: {verdict}")
+    return int(version)

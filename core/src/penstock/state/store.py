@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 import zlib
 from collections.abc import Callable
@@ -17,13 +18,17 @@ from penstock.state.pages import (
     DamagedPageError,
     PageHead,
     clean,
+    counts_of,
     decode_batches,
     decode_counts,
     encode_batches,
     encode_counts,
 )
 from penstock.state.schema import connect
+from penstock.state.sealed import seal, unseal, unsealed
 from penstock.state.unit import Contents, PageKey, StateError, Unit, Written
+
+_log = logging.getLogger("penstock.state")
 
 T = TypeVar("T")
 
@@ -113,16 +118,31 @@ def contents(connection: sqlite3.Connection) -> Contents:
     pages: dict[str, list[PageHead]] = {}
     rows = connection.execute("SELECT sink, number, size, counts FROM pages ORDER BY sink, number")
     for sink, number, size, counts in rows:
-        pages.setdefault(sink, []).append(PageHead(number, size, decode_counts(counts)))
+        known = _counts(connection, (sink, number), counts)
+        pages.setdefault(sink, []).append(PageHead(number, size, known))
+    sources = unsealed(
+        connection.execute("SELECT source, '', counts FROM sources"), "the counts of a source"
+    )
     return Contents(
-        positions={(s, lane): p for s, lane, p in connection.execute("SELECT * FROM positions")},
-        ledger={
-            (sink, origin): r for sink, origin, r in connection.execute("SELECT * FROM ledger")
-        },
-        sources=dict(connection.execute("SELECT * FROM sources").fetchall()),
+        positions=unsealed(connection.execute("SELECT * FROM positions"), "a position"),
+        ledger=unsealed(connection.execute("SELECT * FROM ledger"), "a row of the ledger"),
+        sources={source: data for (source, _), data in sources.items()},
         pages=pages,
         letters=letters.totals(connection),
     )
+
+
+def _counts(connection: sqlite3.Connection, page: PageKey, blob: bytes) -> dict[str, int]:
+    """Return a page's counts; where they are damaged, those of the events in it."""
+    try:
+        return decode_counts(unseal(blob))
+    except (ValueError, TypeError) as error:
+        extra = {"sink": page[0], "page": page[1]}
+        _log.error("the counts of a page of the buffer are damaged: %s", error, extra=extra)
+    try:
+        return counts_of(page[0], read(connection, page))
+    except DamagedPageError:
+        return {}
 
 
 def write(connection: sqlite3.Connection, unit: Unit) -> Written:
@@ -135,7 +155,7 @@ def write(connection: sqlite3.Connection, unit: Unit) -> Written:
             sizes.append(len(data))
             connection.execute(
                 "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?)",
-                (page.sink, page.number, len(data), encode_counts(page.counts),
+                (page.sink, page.number, len(data), seal(encode_counts(page.counts)),
                  zlib.crc32(data), data),
             )  # fmt: skip
         _write_small(connection, unit)
@@ -159,7 +179,7 @@ def _write_small(connection: sqlite3.Connection, unit: Unit) -> None:
             )
         else:
             connection.execute(
-                "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (source, lane, position)
+                "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (source, lane, seal(position))
             )
     for (sink, name), row in unit.ledger.items():
         origin = clean(name)
@@ -167,9 +187,10 @@ def _write_small(connection: sqlite3.Connection, unit: Unit) -> None:
             connection.execute("DELETE FROM ledger WHERE sink = ? AND origin = ?", (sink, origin))
         else:
             connection.execute(
-                "INSERT OR REPLACE INTO ledger VALUES (?, ?, ?)", (sink, origin, row)
+                "INSERT OR REPLACE INTO ledger VALUES (?, ?, ?)", (sink, origin, seal(row))
             )
-    connection.executemany("INSERT OR REPLACE INTO sources VALUES (?, ?)", unit.sources.items())
+    sources = [(source, seal(counts)) for source, counts in unit.sources.items()]
+    connection.executemany("INSERT OR REPLACE INTO sources VALUES (?, ?)", sources)
 
 
 def read(connection: sqlite3.Connection, page: PageKey) -> list[Batch]:

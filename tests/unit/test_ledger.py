@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.api import Outcome
-from penstock.delivery.ledger import GONE, Ledger, Row
+from penstock.delivery.ledger import GONE, MAX_ROWS, Ledger, Row
 
 COUNTS = st.integers(0, 1000)
 
@@ -74,3 +74,41 @@ def test_folding_changes_no_total(steps: list[tuple[str, int, int, bool]]) -> No
     total = ledger.total("sinks.a")
     assert total.read == sum(read for _, read, _, _ in steps)
     assert sum(total.outcomes.values()) == sum(delivered for _, _, delivered, _ in steps)
+
+
+def settled(ledger: Ledger, sink: str, origin: str, events: int = 1) -> None:
+    row = ledger.row(sink, origin)
+    row.read += events
+    row.count(Outcome.DELIVERED, "", events)
+
+
+def test_the_oldest_idle_rows_fold_where_there_are_too_many() -> None:
+    ledger = Ledger()
+    settled(ledger, "sources.s", "log", 7)
+    ledger.row("sinks.a", "busy").read = ledger.row("sinks.a", "busy").in_flight = 1
+    for number in range(3 * MAX_ROWS):
+        settled(ledger, "sinks.a", f"origin {number}")
+        ledger.make_room()
+    left = {(sink, origin) for sink, origin, _ in ledger.rows()}
+    assert len(left) <= MAX_ROWS + 1
+    assert {("sources.s", "log"), ("sinks.a", "busy"), ("sinks.a", GONE)} <= left
+    assert ("sinks.a", f"origin {3 * MAX_ROWS - 1}") in left
+    assert ledger.total("sinks.a").read == 3 * MAX_ROWS + 1
+    assert ledger.residues() == []
+    assert ledger.touched >= {("sinks.a", "origin 0"), ("sinks.a", GONE)}
+
+
+def test_rows_with_something_under_way_are_kept_however_many() -> None:
+    ledger = Ledger()
+    for number in range(MAX_ROWS + 2000):
+        row = ledger.row("sinks.a", f"origin {number}")
+        row.read = row.in_flight = 1
+        ledger.make_room()
+    assert len(list(ledger.rows())) == MAX_ROWS + 2000
+    for number in range(MAX_ROWS + 2000):
+        ledger.row("sinks.a", f"origin {number}").settle(Outcome.DELIVERED, "", 1)
+    for number in range(MAX_ROWS):
+        settled(ledger, "sinks.a", f"later {number}")
+        ledger.make_room()
+    assert len(list(ledger.rows())) <= MAX_ROWS + 2000
+    assert ledger.residues() == []

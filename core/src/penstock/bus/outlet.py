@@ -135,6 +135,7 @@ class SourceOutlet:
     def _count_received(self, batch: Batch) -> None:
         received = self._ledger.received
         received[self.table] = received.get(self.table, 0) + len(batch.events)
+        self._ledger.make_room()
 
     def _accept(self, batch: Batch) -> None:
         for pipeline in self._pipelines:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 
 import msgspec
 from msgspec import Struct
@@ -15,7 +17,10 @@ from penstock.state.unit import RowKey
 _log = logging.getLogger("penstock.state")
 
 GONE = "(gone)"
-"""The one row that origins fold into when they are gone."""
+"""The one row that origins fold into when they are gone, or when there are too many."""
+
+MAX_ROWS = 10_000
+"""Rows of all sinks; there may be any number of origins over the years."""
 
 
 class Account(Struct, frozen=True, array_like=True):
@@ -131,6 +136,7 @@ class Ledger:
     def __init__(self) -> None:
         self._rows: dict[RowKey, Row] = {}
         self._gone: set[str] = set()
+        self._room = MAX_ROWS
         self.touched: set[RowKey] = set()
         self.received: dict[str, int] = {}
         self.duplicates: dict[str, int] = {}
@@ -198,9 +204,31 @@ class Ledger:
         for sink, origin in [key for key in self._rows if key[1] in self._gone]:
             row = self._rows[sink, origin]
             if not (row.in_flight or row.spooled):
-                self.row(sink, GONE).add(self._rows.pop((sink, origin)))
-                self.touched.add((sink, origin))
+                self._fold((sink, origin))
         self._gone.intersection_update(origin for _, origin in self._rows)
+
+    def make_room(self) -> None:
+        """Fold the oldest idle rows where there are too many.
+
+        An origin that comes again has a new row. Call it while no event is on its way from one
+        column of a row to another.
+        """
+        if len(self._rows) <= self._room:
+            return
+        ((sink, _),) = Counter(sink for sink, _ in self._rows).most_common(1)
+        idle = (
+            key
+            for key, row in self._rows.items()
+            if key[0] == sink and key[1] != GONE
+            if not (row.in_flight or row.spooled or row.residue)
+        )
+        for key in list(islice(idle, MAX_ROWS // 10)):
+            self._fold(key)
+        self._room = max(MAX_ROWS, len(self._rows) + MAX_ROWS // 20)
+
+    def _fold(self, key: RowKey) -> None:
+        self.row(key[0], GONE).add(self._rows.pop(key))
+        self.touched.add(key)
 
     def total(self, sink: str) -> Row:
         """Return the sum of a sink's rows."""

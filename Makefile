@@ -2,11 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MEMBERS := core $(wildcard plugins/*/*) deploy/penstock-all
-SOURCES := core/src $(wildcard plugins/*/*/src)
+SOURCES := core/src $(wildcard plugins/*/*/src examples/plugins/*/src)
 SPACE := $() $()
 STAMP := .venv/.stamp
 
-.PHONY: setup run parts test soak lint types bench check
+.PHONY: setup run parts test soak lint types bench reference docs check
 
 setup: $(STAMP)
 
@@ -46,5 +46,14 @@ types: setup
 # Some of them, or fewer runs: make bench BENCH="b1 --runs 1"
 bench: setup parts
 	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+# docs/reference and docs/pictures, made anew from the code.
+reference: setup
+	$(BIN)/python -m docs.making.reference
+	$(BIN)/python -m docs.making.pictures
+
+# The documentation as a site in site/; needs no network.
+docs: setup
+	$(BIN)/mkdocs build --config-file docs/making/mkdocs.yml
 
 check: lint types test

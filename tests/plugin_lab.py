@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import dedent
 
@@ -109,15 +111,33 @@ def distribute(
     entry_points: Mapping[str, str],
     modules: Mapping[str, str],
     version: str = "1.0",
+    requires: Sequence[str] = (),
 ) -> None:
-    """Write a distribution as an installer would: files and a ``.dist-info`` folder."""
+    """Write a distribution as an installer would: files and a ``.dist-info`` folder.
+
+    A module is named as it is imported; ``a.__init__`` makes a package.
+    """
     info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    asks = "".join(f"Requires-Dist: {one}\n" for one in requires)
+    head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    (info / "METADATA").write_text(head + asks)
     points = "\n".join(f"{point} = {module}" for point, module in entry_points.items())
     (info / "entry_points.txt").write_text(f"[penstock]\n{points}\n")
     for module, text in modules.items():
-        (folder / f"{module}.py").write_text(dedent(text))
+        path = folder / f"{module.replace('.', '/')}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(dedent(text))
+    files = [f"{module.replace('.', '/')}.py" for module in modules]
+    files += [f"{info.name}/{file}" for file in ("METADATA", "entry_points.txt")]
+    lines = [_recorded(folder, file) for file in files]
+    (info / "RECORD").write_text("\n".join([*lines, f"{info.name}/RECORD,,", ""]))
+
+
+def _recorded(folder: Path, file: str) -> str:
+    data = (folder / file).read_bytes()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+    return f"{file},sha256={digest},{len(data)}"
 
 
 def distribute_lab(folder: Path) -> None:

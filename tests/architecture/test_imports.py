@@ -17,16 +17,18 @@ BUILDS_ON = {
     "api": (),
     "log": (),
     "notify": (),
+    "guard": ("api",),
     "telemetry": ("api",),
     "state": ("api",),
     "http": ("api",),
     "delivery": ("state", "telemetry", "log"),
-    "bus": ("delivery",),
+    "bus": ("delivery", "guard"),
     "plugins": ("api", "log"),
     "config": ("plugins",),
     "wiring": ("config", "bus"),
     "durable": ("bus",),
-    "runtime": ("wiring", "notify", "durable"),
+    "watch": ("config", "bus"),
+    "runtime": ("wiring", "notify", "durable", "watch"),
     "admin": ("runtime",),
     "cli": ("admin",),
     "testing": ("wiring",),
@@ -120,3 +122,4 @@ def test_the_kernel_loads_nothing_heavy(module: str) -> None:
     assert module in loaded
     heavy = {"aiohttp", "click", "docker", "http", "penstock.http", "pluggy", "re2", "sqlite3"}
     assert loaded & heavy == set()
+    assert "penstock.api.authoring" not in loaded

@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m tests.benchmarks [b1 b2 b3 b4 b5 b6 b7 b8]``."""
+"""Run the benchmarks: ``python -m tests.benchmarks [b1 b2 b3 b4 b5 b6 b7 b8 b9]``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import b1, b2, b3, b4, b5, b6, b7, b8
+from tests.benchmarks import b1, b2, b3, b4, b5, b6, b7, b8, b9
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.machine import describe
 from tests.system.parts.engine import Engine
@@ -22,6 +22,7 @@ BENCHMARKS = {
     "b6": b6.run,
     "b7": b7.run,
     "b8": b8.run,
+    "b9": b9.run,
 }
 
 

@@ -4,7 +4,7 @@
 once a session; after each test that asked for it, it runs again and has no containers.
 ``rsyslog``, ``syslog_ng``: factories of servers (parts/rsyslog.py, parts/syslog_ng.py); what they
 return listens already, and is ended after the test. ``certificates``: for TLS.
-``web``: a web server (parts/web.py).
+``web``: a web server (parts/web.py). ``servers``: starts Cloud Foundry's (tests/loggregator).
 ``penstock``: starts ``penstock run`` with a configuration text (parts/runner.py).
 A part that is missing skips the test with the reason; where CI=true it fails it.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.loggregator import Servers
 from tests.system.parts.engine import Engine
 from tests.system.parts.require import require
 from tests.system.parts.rsyslog import Rsyslog
@@ -143,3 +144,10 @@ def penstock(tmp_path: Path) -> Iterator[Runner]:
     runner = Runner(tmp_path)
     yield runner
     runner.close()
+
+
+@pytest.fixture
+def servers() -> Iterator[Servers]:
+    """Starts servers of tests/loggregator beside the test, which is not async."""
+    with Servers() as servers:
+        yield servers

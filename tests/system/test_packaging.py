@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from email import message_from_bytes
 from email.message import Message
@@ -81,3 +82,7 @@ def test_penstock_all_brings_every_plugin(
     empty.install("penstock-all", wheels)
     found = {one["distribution"] for one in empty.plugins() if "error" not in one}
     assert found == {member.distribution for member in members if member.plugin}
+    verified = empty.penstock("plugins", "--verify", "--json")
+    assert verified.returncode == 0, verified.stdout
+    states = {one["distribution"]: one["state"] for one in json.loads(verified.stdout)}
+    assert states == dict.fromkeys({*found, "penstock"}, "ok")

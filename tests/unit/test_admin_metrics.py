@@ -189,7 +189,7 @@ def test_buckets_are_cumulative() -> None:
 
 
 def test_the_reference_is_the_table(workspace: Path) -> None:
-    text = (workspace / "docs/metrics.md").read_text()
+    text = (workspace / "docs/reference/metrics.md").read_text()
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert rows == [
         f"| `{one.name}` | {one.kind} | {', '.join(f'`{name}`' for name in one.labels)} | "

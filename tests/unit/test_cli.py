@@ -282,9 +282,9 @@ def test_plugins_shows_each_settings_table(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.syspath_prepend(folder / "site")
     lines = penstock("plugins").stdout.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("sink labsink  1.0"))
-    assert lines[start].endswith("(penstock-lab)")
     assert lines[start + 1] == "  Writes nowhere."
-    rows = {line.split()[0]: line.split() for line in lines[start + 3 : start + 11]}
+    assert lines[start + 2].startswith("  penstock-lab at ")
+    rows = {line.split()[0]: line.split() for line in lines[start + 4 : start + 12]}
     assert rows["address"][1:] == ["string", "required", "HOST:PORT."]
     assert rows["flag"][1:] == ["true", "or", "false", "false"]
     assert '"{host.name}"' in rows["app"]

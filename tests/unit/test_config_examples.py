@@ -1,4 +1,4 @@
-"""The example files, and the one that ``init`` writes, are right."""
+"""The example files are right, for `check` and for editors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from penstock.config.schema import file_schema
 from penstock.plugins import Plugins
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
+VALIDATOR = Draft202012Validator(file_schema(Plugins().discover()))
 
 
 def test_there_are_examples() -> None:
@@ -27,10 +28,28 @@ def test_check_accepts_the_example(file: Path) -> None:
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_the_schema_accepts_the_example(file: Path) -> None:
-    validator = Draft202012Validator(file_schema(Plugins().discover()))
-    assert list(validator.iter_errors(tomllib.loads(file.read_text()))) == []
+    assert list(VALIDATOR.iter_errors(tomllib.loads(file.read_text()))) == []
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_the_example_says_what_it_is_for(file: Path) -> None:
     assert file.read_text().startswith("# ")
+
+
+MISTAKES = {
+    "a key that is not known": ("sinks", lambda table: table.update(adress="x")),
+    "a value of another kind": ("sinks", lambda table: table.update(batch={"max_events": "many"})),
+    "a value out of bounds": ("sinks", lambda table: table.update(batch={"max_events": 0})),
+    "a type that is not there": ("sinks", lambda table: table.update(type="nowhere")),
+    "a source with a sink's keys": ("sources", lambda table: table.update(retry={})),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_the_schema_refuses_the_example_with_a_mistake(file: Path, mistake: str) -> None:
+    group, change = MISTAKES[mistake]
+    values = tomllib.loads(file.read_text())
+    change(next(iter(values[group].values())))
+    errors = list(VALIDATOR.iter_errors(values))
+    assert [error.json_path.split(".")[1].split("[")[0] for error in errors] == [group]

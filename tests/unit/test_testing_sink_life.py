@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ import pytest
 from tests.contract.sinks import SinkUnderTest, fails, impatient
 
 from penstock.api import Batch, Counter, Log, Report, RetryableError
-from penstock.testing import MemorySink, SinkContract
+from penstock.testing import MemorySink, SinkContract, batch
 
 
 async def test_a_sink_that_leaks_a_task() -> None:
@@ -140,3 +141,80 @@ async def test_outages_are_skipped_aloud_when_nothing_can_be_broken() -> None:
 
     with pytest.raises(pytest.skip.Exception, match="nothing is known of this sink in an outage"):
         await Unbreakable(MemorySink).test_outage()
+
+
+async def test_a_sink_that_leaks_a_thread() -> None:
+    over = threading.Event()
+
+    class Threaded(MemorySink):
+        async def open(self) -> None:
+            threading.Thread(target=over.wait, name="poller", daemon=True).start()
+
+    class Eager(MemorySink):
+        def __init__(self, config: MemorySink.Config) -> None:
+            super().__init__(config)
+            threading.Thread(target=over.wait, name="early", daemon=True).start()
+
+    try:
+        broken = await fails(impatient(Threaded), "test_close_leaves_nothing_behind")
+        assert "thread poller" in broken.seen
+        broken = await fails(SinkUnderTest(Eager), "test_construction_does_no_io")
+        assert "started the thread early" in broken.seen
+    finally:
+        over.set()
+
+
+async def test_a_thread_of_the_loop_is_no_leak() -> None:
+    class Delegating(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            await asyncio.to_thread(len, batches)
+            return await super().write(batches)
+
+    await SinkUnderTest(Delegating).test_close_leaves_nothing_behind()
+
+
+async def test_a_sink_that_forgets_before_it_has_closed() -> None:
+    class Forgetful(MemorySink):
+        """Lets go of its connection before it has closed it: a second close has nothing to do."""
+
+        connection: asyncio.Task[None] | None = None
+
+        async def open(self) -> None:
+            self.connection = asyncio.create_task(asyncio.sleep(2), name="connection")
+
+        async def close(self) -> None:
+            connection, self.connection = self.connection, None
+            if connection:
+                await asyncio.sleep(0)  # Says goodbye.
+                connection.cancel()
+
+    broken = await fails(impatient(Forgetful), "test_close_cancelled_anywhere")
+    assert "connection" in broken.seen
+
+
+async def test_a_sink_that_cannot_close_again() -> None:
+    class Once(MemorySink):
+        closed = False
+
+        async def close(self) -> None:
+            if self.closed:
+                raise RuntimeError("closed already")
+            self.closed = True
+            await asyncio.sleep(0)
+
+    broken = await fails(impatient(Once), "test_close_cancelled_anywhere")
+    assert "closed already" in broken.seen
+
+
+async def test_a_sink_that_checks_with_an_event() -> None:
+    class Probing(MemorySink):
+        async def check(self) -> None:
+            await self.write([batch(["is anybody there?"])])
+
+    class Leaving(MemorySink):
+        async def check(self) -> None:
+            self.task = asyncio.create_task(asyncio.sleep(2), name="checker")
+
+    broken = await fails(impatient(Probing), "test_check_writes_nothing")
+    assert "is anybody there?" in broken.seen
+    assert "checker" in (await fails(impatient(Leaving), "test_check_writes_nothing")).seen

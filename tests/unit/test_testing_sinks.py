@@ -275,3 +275,23 @@ async def test_a_sink_that_changes_its_mind() -> None:
 
     broken = await fails(SinkUnderTest(Fickle), "test_leaves_batches_alone")
     assert "other sinks have the same objects" in broken.do
+
+
+async def test_a_sink_that_changes_what_is_shared() -> None:
+    class Levelling(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            for event in batches[0].events:
+                event.attributes["level"] = "warn"  # type: ignore[index]
+            return await super().write(batches)
+
+    class Forcing(MemorySink):
+        """Changes what is frozen, in the way that there is around it."""
+
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            for event in batches[0].events:
+                msgspec.structs.force_setattr(event, "body", "mine now")
+            return await super().write(batches)
+
+    broken = await fails(SinkUnderTest(Levelling), "test_leaves_batches_alone")
+    assert "warn" in broken.seen
+    assert "mine now" in (await fails(SinkUnderTest(Forcing), "test_leaves_batches_alone")).seen

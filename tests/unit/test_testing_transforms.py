@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
-from penstock.api import Batch, Hold, Log, Transform
+from penstock.api import Batch, Event, Gauge, Hold, Log, Transform
 from penstock.testing import TransformContract, batch
+from penstock.testing.contracts.packaging import PackagingContract
 from penstock.testing.obligation import ObligationError
 
 
@@ -18,6 +20,7 @@ class Same(Transform):
     """The transform that changes nothing: what is wrong comes with its subclasses."""
 
     name = "same"
+    requires_api = "1.0"
 
     def apply(self, batch: Batch) -> Batch | Iterable[Batch]:
         return batch
@@ -27,6 +30,7 @@ class Pairs(Transform):
     """Joins every two events of a batch sequence; right, and the base of what is wrong."""
 
     name = "pairs"
+    requires_api = "1.0"
     stateful = True
 
     def __init__(self, config: Transform.Config) -> None:
@@ -77,7 +81,8 @@ async def run(test: Callable[[], Awaitable[None] | None]) -> None:
         await outcome
 
 
-TESTS = [name for name in dir(TransformContract) if name.startswith("test_")]
+INSTALLED = {name for name in dir(PackagingContract) if name.startswith("test_")}
+TESTS = [n for n in dir(TransformContract) if n.startswith("test_") and n not in INSTALLED]
 
 
 @pytest.mark.parametrize("test", TESTS)
@@ -187,7 +192,22 @@ async def test_a_transform_that_changes_what_is_shared() -> None:
                 event.attributes["level"] = "info"  # type: ignore[index]
             return batch
 
-    for transform in (Tagging, Sorting, Levelling):
+    class Forcing(Same):
+        """Changes what is frozen, in the way that there is around it."""
+
+        def apply(self, batch: Batch) -> Batch:
+            for event in batch.events:
+                force_setattr(event, "time_unix_nano", 0)
+            return batch
+
+    class Converting(Same):
+        def apply(self, batch: Batch) -> Batch:
+            for event in batch.events:
+                if type(event) is Gauge:
+                    event.values.clear()  # type: ignore[attr-defined]
+            return batch
+
+    for transform in (Tagging, Sorting, Levelling, Forcing, Converting):
         assert "became" in (await fails(transform, "test_changes_nothing_in_place")).seen
 
 
@@ -205,6 +225,43 @@ async def test_a_transform_that_does_io() -> None:
 
     assert "socket.gethostname" in (await fails(Resolving, "test_does_no_io")).seen
     assert "/dev/null" in (await fails(Reading, "test_does_no_io")).seen
+
+
+async def test_a_transform_that_returns_something_else() -> None:
+    class Forgetful(Same):
+        def apply(self, batch: Batch) -> Batch:
+            return None  # type: ignore[return-value]
+
+    class Loose(Same):
+        def apply(self, batch: Batch) -> Iterable[Batch]:
+            return batch.events  # type: ignore[return-value]
+
+    class Single(Same):
+        def flush(self, now: float, final: bool) -> Iterable[Batch]:
+            return batch(["not a list"])  # type: ignore[return-value]
+
+    assert "returned None" in (await fails(Forgetful, "test_returns_batches")).seen
+    assert "returned Log(" in (await fails(Loose, "test_returns_batches")).seen
+    assert "returned Batch(" in (await fails(Single, "test_returns_batches")).seen
+
+
+async def test_a_transform_that_blocks_the_loop() -> None:
+    class Sleepy(Same):
+        def apply(self, batch: Batch) -> Batch:
+            if not batch.events:
+                time.sleep(0.7)
+            return batch
+
+    broken = await fails(Sleepy, "test_does_not_block_the_loop")
+    assert "`time.sleep(0.7)` in apply (unit/test_testing_transforms.py" in broken.seen
+
+
+async def test_a_transform_that_says_the_wrong_kinds() -> None:
+    class OnlyLogs(Same):
+        def passes(self, kinds: frozenset[type[Event]]) -> frozenset[type[Event]]:
+            return frozenset({Log})
+
+    assert "Counter" in (await fails(OnlyLogs, "test_passes_the_kinds_that_it_says")).seen
 
 
 async def test_a_transform_that_depends_on_chance() -> None:

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from penstock.api.errors import ConfigError
-from penstock.bus.deadline import LAST_WORDS_S, Deadline, end
+from penstock.bus.deadline import Deadline, end
 from penstock.bus.graph import Graph
 from penstock.bus.services import Services
 from penstock.bus.sink_runner import SinkRunner
@@ -23,9 +23,13 @@ from penstock.config.plan import Plan
 from penstock.delivery.dead_letters import TRIM_EVERY_S
 from penstock.delivery.orphans import bury, explain, orphans
 from penstock.durable import state
+from penstock.guard import LAST_WORDS_S
 from penstock.notify import keep_watchdog_quiet, notify
 from penstock.state.unit import StateError
 from penstock.telemetry import RELOAD_SUCCESSFUL
+from penstock.watch.culprit import Packages
+from penstock.watch.loop import LoopWatch
+from penstock.watch.tasks import end_left_behind, end_left_by, run_through
 from penstock.wiring import Wiring
 
 _log = logging.getLogger("penstock")
@@ -80,7 +84,9 @@ def run(
         state(settings.state_dir or "", settings.max_disk_bytes) as services,
         asyncio.Runner() as runner,
     ):
-        code = runner.run(Runtime(plan, reload, services, companions).main())
+        runtime = Runtime(plan, reload, services, companions)
+        code = run_through(runner, runtime.main())
+        run_through(runner, end_left_behind(runtime.packages))
         leave = threading.Timer(LEAVE_S, _leave, (code,))
         leave.daemon = True
         leave.start()
@@ -108,6 +114,8 @@ class Runtime:
         self.ready = False
         """Whether everything was started and nothing stops it."""
         self.began = time.monotonic()
+        self.packages = Packages()
+        """Whose code is whose."""
         self._companions = companions
         self._reload = reload
         self._wiring = Wiring(plan, self.services)
@@ -130,6 +138,12 @@ class Runtime:
         """Run to the end and return the exit code."""
         self._say_what_is_broken(self.plan)
         self._listen()
+        self.packages.learn(self.plan)
+        with LoopWatch(self.packages, self.services.telemetry):
+            return await self._with_state()
+
+    async def _with_state(self) -> int:
+        """Run with everything around it that starts before and ends after it."""
         journal = self.services.journal
         if journal:
             journal.start()
@@ -235,23 +249,27 @@ class Runtime:
     async def _trim_letters(self) -> None:
         """Have dead letters discarded that are too old."""
         while True:
-            for sink in self.graph.sinks.values():
-                sink.settling.dead_letters.trim(self.services.wall_clock())
+            sinks, sources = self.graph.sinks.values(), self.graph.sources.values()
+            kept = [sink.settling.dead_letters for sink in sinks]
+            for letters in [*kept, *(source.outlet.dead_letters for source in sources)]:
+                letters.trim(self.services.wall_clock())
             await asyncio.sleep(TRIM_EVERY_S)
 
     async def _look_at_secrets(self) -> None:
-        """Reload when a held sink's secret has changed, though the configuration has not."""
+        """Reload when the secret of what is refused has changed, if the configuration has not."""
         while self._reload:
             await asyncio.sleep(LOOK_AT_SECRETS_S)
             held = [name for name, sink in self.graph.sinks.items() if sink.governor.held]
-            if not held:
+            refused = [name for name, source in self.graph.sources.items() if source.refused]
+            if not (held or refused):
                 continue
             try:
                 plan = self._reload()
             except ConfigError:
                 continue  # SIGHUP says what is wrong with it.
-            if plan.fingerprint == self.plan.fingerprint and any(
-                plan.sinks.get(name) != self.plan.sinks.get(name) for name in held
+            if plan.fingerprint == self.plan.fingerprint and (
+                any(plan.sinks.get(name) != self.plan.sinks.get(name) for name in held)
+                or any(plan.sources.get(name) != self.plan.sources.get(name) for name in refused)
             ):
                 self.hang_up()
 
@@ -332,6 +350,8 @@ class Runtime:
         self._say_what_is_broken(plan)
         leaving = [source for source in old.sources.values() if source not in new.runners]
         await old.stop_sources(leaving, deadline)
+        for source in leaving:
+            await end_left_by(source.source, self.packages)
         self._abandoned += sum(source.leave() for source in leaving)
         gone = [name for name, sink in old.sinks.items() if sink not in new.runners]
         new.take_over(old)
@@ -339,6 +359,7 @@ class Runtime:
             sink.governor.release()
             sink.wake()
         self.plan, self._wiring = plan, wiring
+        self.packages.learn(plan)
         new.start(later=[new.sinks[name] for name in gone if name in new.sinks])
         for name in gone:
             self._successions[name] = spawn(self._hand_over(old, name), f"sinks.{name}")
@@ -352,6 +373,7 @@ class Runtime:
         sink = old.sinks[name]
         sink.buffer.detach()
         await old.finish(sink, self._handover)
+        await end_left_by(sink.sink, self.packages)
         successor = self.graph.sinks.get(name)
         if successor is None:
             self._abandoned += sink.leave("removed", commit=True)

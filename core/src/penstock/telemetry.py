@@ -96,6 +96,12 @@ CIRCUIT_OPEN = Metric(
     "1 while no write to a destination may start, 0.5 while one is tried, else 0.",
     ("component", "type"),
 )
+LOOP_BLOCKED = Metric(
+    "penstock_loop_blocked_seconds_total",
+    "counter",
+    "Time in which nothing else ran, as one component kept the event loop busy for over a second.",
+    ("component",),
+)
 RELOAD_SUCCESSFUL = Metric(
     "penstock_config_last_reload_successful",
     "gauge",
@@ -117,6 +123,7 @@ METRICS: tuple[Metric, ...] = (
     SOURCE_LAG,
     TIME_TO_LOSS,
     WRITE_DURATION,
+    LOOP_BLOCKED,
     RELOAD_SUCCESSFUL,
     BUILD_INFO,
 )

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from penstock.api.component import Component, Context, Sink, Transform
-from penstock.api.errors import PluginError
+from penstock.api.component import Component, Context, Sink, Source, Transform
+from penstock.api.errors import PluginError, RetryableError
 from penstock.api.event import Batch
 from penstock.bus.graph import Graph
 from penstock.bus.pipeline import Pipeline
@@ -16,6 +16,7 @@ from penstock.bus.services import Services
 from penstock.bus.sink_runner import SinkRunner
 from penstock.bus.source_runner import SourceRunner
 from penstock.config.plan import PipelinePlan, Plan, SinkPlan, SourcePlan, TransformPlan
+from penstock.plugins import explain
 
 
 class BrokenTransform(Transform):
@@ -30,6 +31,19 @@ class BrokenTransform(Transform):
 
     def apply(self, batch: Batch) -> Batch:
         raise PluginError(self._reason)
+
+
+class BrokenSource(Source):
+    """Stands for a source whose constructor raised: it never runs."""
+
+    name = "broken"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Source.Config())
+        self._reason = reason
+
+    async def open(self) -> None:
+        raise RetryableError(self._reason)
 
 
 class BrokenSink(Sink):
@@ -57,7 +71,10 @@ class Wiring:
     def _source(self, name: str, plan: SourcePlan, old: Wiring | None) -> SourceRunner:
         if old and old.plan.sources.get(name) == plan:
             return old.graph.sources[name]
-        source = plan.component(plan.config)
+        try:
+            source = plan.component(plan.config)
+        except BaseException as error:
+            source = BrokenSource(_reason(f"sources.{name}", error))
         _place(source, Context(table=f"sources.{name}", tls=plan.tls))
         return SourceRunner(f"sources.{name}", source, self._services, plan.buffer)
 
@@ -67,7 +84,12 @@ class Wiring:
             return self._broken_sink(name)
         if old and old.plan.sinks.get(name) == plan:
             return old.graph.sinks[name]
-        sink = plan.component(plan.config)
+        try:
+            sink = plan.component(plan.config)
+        except BaseException as error:
+            runner = self._runner(name, BrokenSink(Sink.Config()), plan)
+            runner.broken = _reason(f"sinks.{name}", error)
+            return runner
         # Half of the buffer may be under way, so that the other half can still fill.
         open_bytes = plan.buffer.max_memory_bytes // 2
         _place(sink, Context(table=f"sinks.{name}", tls=plan.tls, open_bytes=open_bytes))
@@ -121,9 +143,19 @@ class Wiring:
 
 
 def _make_transform(name: str, plan: TransformPlan) -> Transform:
-    transform = plan.component(plan.config)
+    try:
+        transform = plan.component(plan.config)
+    except BaseException as error:
+        return BrokenTransform(_reason(f"transforms.{name}", error))
     _place(transform, Context(table=f"transforms.{name}"))
     return transform
+
+
+def _reason(table: str, error: BaseException) -> str:
+    """Say that a constructor raised, which did not when the configuration was read."""
+    reason = f"{table}: its plugin failed: {explain(error, '')}"
+    logging.getLogger(f"penstock.{table}").error("it cannot be made: %s", reason, exc_info=error)
+    return reason
 
 
 def _place(component: Component, context: Context) -> None:

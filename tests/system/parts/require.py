@@ -80,6 +80,7 @@ _CHECKS: dict[str, Callable[[], str | None]] = {
     "journald": _journald,
     "journal-remote": _journal_remote,
     "nginx": lambda: _programs("nginx"),
+    "redis": lambda: _programs("redis-server"),
     "rsyslog": lambda: _programs("rsyslogd"),
     "rsyslog-tls": _tls,
     "syslog-ng": _syslog_ng,

@@ -55,17 +55,26 @@ def repack(name: str, folder: Path) -> None:
         if line.startswith("Tag: ")
     )
     base = f"{canonicalize_name(name).replace('-', '_')}-{distribution.version}-{tag}"
+    scripts = "-".join(base.split("-")[:2]) + ".data/scripts"
     with zipfile.ZipFile(folder / f"{base}.whl", "w") as wheel:
-        for file, path in _files(distribution):
+        for file, path in _files(distribution, scripts):
             wheel.write(path, file)
 
 
-def _files(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, Path]]:
-    """Files of an installed distribution; scripts and what the installer made are left out."""
+def _files(
+    distribution: importlib.metadata.Distribution, scripts: str
+) -> Iterator[tuple[str, Path]]:
+    """Files of an installed distribution; what the installer made is left out."""
     made = ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
+    commands = distribution.entry_points.select(group="console_scripts").names
     for file in distribution.files or ():
-        if file.parts[0] != ".." and file.suffix != ".pyc" and file.name not in made:
-            yield file.as_posix(), Path(str(distribution.locate_file(file)))
+        path = Path(str(distribution.locate_file(file)))
+        if file.suffix == ".pyc" or file.name in made:
+            continue
+        if file.parts[0] != "..":
+            yield file.as_posix(), path
+        elif file.parent.name == "bin" and file.name not in commands:
+            yield f"{scripts}/{file.name}", path
 
 
 class EmptyEnvironment:

@@ -19,6 +19,7 @@ from penstock.telemetry import (
     EVENTS_SETTLED,
     GAPS,
     LETTERS,
+    LOOP_BLOCKED,
     RELOAD_SUCCESSFUL,
     SOURCE_LAG,
     TIME_TO_LOSS,
@@ -59,13 +60,13 @@ def samples(runtime: Runtime) -> Iterator[Sample]:
 
 def _kept(runtime: Runtime) -> Iterator[Sample]:
     """Yield what the registry holds; no reload so far is none that failed."""
-    never = True
+    absent = {RELOAD_SUCCESSFUL: Sample(RELOAD_SUCCESSFUL, (), 1)}
+    absent[LOOP_BLOCKED] = Sample(LOOP_BLOCKED, ("penstock",), 0)
     for metric, labels, value in runtime.services.telemetry.values():
-        never = never and metric is not RELOAD_SUCCESSFUL
+        absent.pop(metric, None)
         if metric is not SOURCE_LAG:
             yield Sample(metric, labels, value)
-    if never:
-        yield Sample(RELOAD_SUCCESSFUL, (), 1)
+    yield from absent.values()
 
 
 def _source(one: SourceStatus) -> Iterator[Sample]:

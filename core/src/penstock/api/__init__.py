@@ -19,6 +19,7 @@ from penstock.api.errors import (
 from penstock.api.event import (
     EMPTY,
     EVENT_OVERHEAD_BYTES,
+    KINDS,
     Batch,
     Counter,
     Event,
@@ -44,12 +45,18 @@ from penstock.api.template import Template
 from penstock.api.tls import tls_context
 
 if TYPE_CHECKING:
+    from penstock.api.authoring import Positioned, ThreadedSink, source, transform
     from penstock.api.hooks import hookimpl
 
+API_VERSION = "1.0"
+"""Of the contract: plugins state the one that they were written against as ``requires_api``."""
+
 __all__ = [
+    "API_VERSION",
     "EMPTY",
     "EVENT_FIELDS",
     "EVENT_OVERHEAD_BYTES",
+    "KINDS",
     "SEVERITIES",
     "Batch",
     "BatchSettings",
@@ -70,6 +77,7 @@ __all__ = [
     "Patterns",
     "PenstockError",
     "PluginError",
+    "Positioned",
     "Receipt",
     "RejectedError",
     "Report",
@@ -81,6 +89,7 @@ __all__ = [
     "Sink",
     "Source",
     "Template",
+    "ThreadedSink",
     "Timer",
     "TitledEvent",
     "TlsSettings",
@@ -94,14 +103,23 @@ __all__ = [
     "image_matches",
     "rfc3339",
     "severity_text",
+    "source",
     "tls_context",
+    "transform",
 ]
 
 
+_AUTHORING = frozenset({"Positioned", "ThreadedSink", "source", "transform"})
+
+
 def __getattr__(name: str) -> Any:
-    # Importing pluggy here would make the kernel pay for it; only plugins' modules need the marker.
+    # Importing these here would make the kernel pay for what only plugins' modules need.
     if name == "hookimpl":
         from penstock.api.hooks import hookimpl
 
         return hookimpl
+    if name in _AUTHORING:
+        from penstock.api import authoring
+
+        return getattr(authoring, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -41,6 +41,13 @@ class Component:
 
     name: ClassVar[str]
     """The type, as in ``type = "…"``; equals the entry point's name behind its kind."""
+    requires_api: ClassVar[str] = ""
+    """The ``API_VERSION`` that it was written against, such as ``"1.0"``; empty: not stated.
+
+    It loads where the major number is the same and the minor one at least that.
+    """
+    stability: ClassVar[Literal["experimental", "beta", "stable"]] = "experimental"
+    """What its users may rely on: docs/compatibility.md."""
     uses_tls: ClassVar[bool] = False
     """Whether the table takes a ``tls`` sub-table."""
 
@@ -65,6 +72,12 @@ class Source(Component):
     """
     default_buffer: ClassVar[BufferSettings] = BufferSettings(type="disk", when_full="drop_oldest")
     """What the ``buffer`` sub-table of a source that is not replayable defaults to."""
+    kinds: frozenset[type[Event]] = frozenset({Log})
+    """The kinds of event that it sends; gaps may come besides.
+
+    Set it on the class or, where it depends on the settings, on the instance: ``check`` finds out
+    by it which kinds no sink would carry.
+    """
 
     async def open(self) -> None:
         """Make ready. Fail here if nothing will ever come."""
@@ -107,6 +120,13 @@ class Transform(Component):
         """Give up what was held long enough (``now``: monotonic seconds), or all if ``final``."""
         return ()
 
+    def passes(self, kinds: frozenset[type[Event]]) -> frozenset[type[Event]]:
+        """Say which kinds of event can come out where these come in, by the settings alone.
+
+        For ``check``: name too many rather than too few.
+        """
+        return kinds
+
     def keep(self, batch: Batch, events: Sequence[Event], rule: str) -> Batch:
         """Return the batch with only these of its events; the rest is filtered by ``rule``."""
         return self.tally.keep(batch, events, rule)
@@ -139,6 +159,8 @@ class Sink(Component):
 
     accepts: frozenset[type[Event]] = frozenset({Log})
     """The kinds of event that it can carry; core counts the others as filtered."""
+    accepts_more: str = ""
+    """What an operator can change so that it carries more kinds, for the messages of ``check``."""
     order: Literal["stream", "resource", "none"] = "resource"
     """What must keep its order: everything, each resource's events, or nothing.
 

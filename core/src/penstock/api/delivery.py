@@ -96,6 +96,9 @@ class Outlet(Protocol):
         ``start`` and ``end`` are Unix nanoseconds: the last event before and the first one after.
         """
 
+    def refused(self, resource: Resource, event: Event, why: str) -> None:
+        """Keep what could not be understood as a dead letter; ``event`` shows what came."""
+
     def duplicates(self, resource: Resource, count: int) -> None:
         """Count events that were read again and recognised: they are no part of what was read."""
 

@@ -19,6 +19,10 @@ EMPTY: Mapping[Any, Any] = MappingProxyType({})
 
 EVENT_OVERHEAD_BYTES = 165
 """Heap bytes that one event costs beyond its payload (measured on CPython 3.11)."""
+ATTRIBUTE_BYTES = 110
+"""Those of an attribute beyond its text, and of the dict that it is in."""
+READING_BYTES = 200
+"""Those of one named value of a gauge."""
 
 
 class Resource(Struct, frozen=True, eq=False, weakref=True):
@@ -149,12 +153,28 @@ class Batch(Struct, frozen=True, eq=False):
 
 
 def heap_size(events: Sequence[Event]) -> int:
-    """Estimate the heap bytes of events: their text and a constant for each."""
-    text = 0
+    """Estimate the heap bytes of events: text, attributes, readings, and a constant for each.
+
+    Attributes that events share with the one before are counted once.
+    """
+    size = EVENT_OVERHEAD_BYTES * len(events)
+    shared = EMPTY
     for event in events:
-        if type(event) is Log or type(event) is TitledEvent:
-            text += len(event.body)
-    return text + EVENT_OVERHEAD_BYTES * len(events)
+        size += len(event.body) if type(event) is Log else _text_size(event)
+        if event.attributes is not shared:
+            shared = event.attributes
+            size += sum([ATTRIBUTE_BYTES + len(f"{key}{one}") for key, one in shared.items()])
+    return size
+
+
+def _text_size(event: Event) -> int:
+    """Estimate what an event that is no log has of its own."""
+    if isinstance(event, Gauge):
+        return sum([READING_BYTES + len(n) + len(one.unit) for n, one in event.values.items()])
+    if isinstance(event, Counter | Timer):
+        return len(event.name)
+    text = event.reason if isinstance(event, Gap) else event.body
+    return len(text) + (len(event.title) if isinstance(event, TitledEvent) else 0)
 
 
 def event_id(origin: str, event: Event) -> str:

@@ -70,9 +70,7 @@ def value_text(value: Value) -> str:
     """Return an attribute's value as text; booleans as JSON writes them."""
     if type(value) is str:
         return value
-    if value is True:
-        return "true"
-    return "false" if value is False else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def field(name: str) -> Field:

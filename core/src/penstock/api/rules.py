@@ -26,14 +26,15 @@ class Rules(Setting):
     nothing, not even a negated pattern.
     """
 
-    __slots__ = ("_known", "_rules", "_value", "per_resource")
+    __slots__ = ("_known", "_rules", "per_resource", "tables")
     json_schema: ClassVar[dict[str, Any]] = {
         "anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]
     }
 
     def __init__(self, value: object = ()) -> None:
-        self._value = tuple(_tables(value) if isinstance(value, list | tuple) else [_table(value)])
-        self._rules = tuple(map(_Rule, self._value))
+        self.tables = tuple(_tables(value) if isinstance(value, list | tuple) else [_table(value)])
+        """The rules: patterns by field."""
+        self._rules = tuple(map(_Rule, self.tables))
         self._known: WeakKeyDictionary[Resource, _Candidates] = WeakKeyDictionary()
         self.per_resource = all(rule.event_test is None for rule in self._rules)
         """Whether the event may be None."""
@@ -72,13 +73,13 @@ class Rules(Setting):
         return bool(self._rules)
 
     def __repr__(self) -> str:
-        return f"Rules({[dict(table) for table in self._value]!r})"
+        return f"Rules({[dict(table) for table in self.tables]!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Rules) and other._value == self._value
+        return isinstance(other, Rules) and other.tables == self.tables
 
     def __hash__(self) -> int:
-        return hash(tuple(frozenset(table.items()) for table in self._value))
+        return hash(tuple(frozenset(table.items()) for table in self.tables))
 
 
 class _Rule:

@@ -7,13 +7,13 @@ from collections.abc import Collection, Mapping
 
 from penstock.api.component import Sink
 from penstock.api.delivery import Report
-from penstock.api.errors import ConfigError, PluginError, RejectedError, RetryableError
+from penstock.api.errors import ConfigError, RejectedError, RetryableError
 from penstock.api.event import Batch, Event
 from penstock.bus.services import Services
 from penstock.bus.settling import Settling
-from penstock.bus.tasks import is_cancelled
 from penstock.bus.write import DOUBTFUL_AFTER, Write, only
 from penstock.delivery.governor import Governor
+from penstock.guard import checked_report, contained
 from penstock.log import Quiet
 from penstock.telemetry import RETRIES, WRITE_DURATION
 
@@ -60,16 +60,13 @@ class Attempts:
         started = clock()
         try:
             async with asyncio.timeout(self._sink.write_timeout_s):
-                said = await self._sink.write(write.batches)
+                with contained:
+                    said = await self._sink.write(write.batches)
         except Exception as error:
             return error
-        except asyncio.CancelledError:
-            if is_cancelled():
-                raise
-            return PluginError("write was cancelled from within")
         finally:
             self._duration.observe(clock() - started)
-        return said
+        return checked_report(said, write.batches) if isinstance(said, Report) else said
 
     def judge(self, write: Write, said: Said) -> list[Write]:
         """Settle what can be settled and return what has to be written again."""

@@ -6,11 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-LAST_WORDS_S = 0.25
-"""How long cancelled tasks get to end."""
-
-OPEN_TIMEOUT_S = 15.0
-"""How long a component's ``open`` and ``close`` may take before they count as failed."""
+from penstock.guard import LAST_WORDS_S
 
 
 class Deadline:

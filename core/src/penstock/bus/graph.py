@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from penstock.bus.deadline import LAST_WORDS_S, Deadline
+from penstock.bus.deadline import Deadline
 from penstock.bus.pipeline import Pipeline
 from penstock.bus.sink_runner import SinkRunner
 from penstock.bus.source_runner import SourceRunner
 from penstock.bus.tasks import spawn
+from penstock.guard import LAST_WORDS_S
 
 SOURCE_GRACE_S = 1.0
 """How long sources may take to stop, so that a stuck one leaves time to the sinks."""

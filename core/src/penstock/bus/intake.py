@@ -15,6 +15,7 @@ from penstock.bus.services import Services
 from penstock.bus.spooling import SpoolingBuffer
 from penstock.delivery.page import leave_on_disk
 from penstock.delivery.receipts import BatchReceipt
+from penstock.guard import checked
 from penstock.log import Quiet
 
 HAND_ON_EVENTS = 1000
@@ -41,7 +42,6 @@ class Intake(SourceOutlet):
         self._ending = False
         self._hand_on_bytes = settings.max_memory_bytes // HAND_ON
         self.buffer = self._make(settings)
-        self.buffer.attach()
 
     def _make(self, settings: BufferSettings) -> Buffer:
         if self._spool is None:
@@ -52,6 +52,7 @@ class Intake(SourceOutlet):
         )
 
     async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> BatchReceipt:
+        checked(batch)
         key = (self.table, lane)
         waited = False
         while self.buffer.blocks and not self.buffer.has_room(key, batch.size, waited=waited):
@@ -71,7 +72,10 @@ class Intake(SourceOutlet):
         return receipt
 
     async def hand_on(self) -> None:
-        """Move batches to the pipelines until ``end`` was called and all of them are there."""
+        """Move batches to the pipelines until ``end`` was called and all of them are there.
+
+        Those come first that were left on disk, by a process before or by a predecessor.
+        """
         while not (self._ending and self.buffer.is_empty):
             self._under_way = self.buffer.take((), HAND_ON_EVENTS, self._hand_on_bytes)
             if not self._under_way:
@@ -91,6 +95,7 @@ class Intake(SourceOutlet):
         What shares a page with events that a sink abandoned stays there with them: on disk twice,
         it would come twice.
         """
+        self.buffer.detach()
         batches = [*self._under_way, *self.buffer.clear()]
         self._under_way = []
         free = [one for one in batches if not any(receipt.abandoned for receipt in one.trail)]

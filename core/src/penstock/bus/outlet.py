@@ -8,12 +8,17 @@ from typing import cast
 
 import msgspec
 
-from penstock.api.event import Batch, Gap, Resource, heap_size
+from penstock.api.delivery import Outcome
+from penstock.api.event import KINDS, Batch, Event, Gap, Resource, heap_size
+from penstock.api.settings import DeadLetterSettings
 from penstock.bus.buffer import lane_of
 from penstock.bus.pipeline import Pipeline
 from penstock.bus.services import Services
+from penstock.bus.settling import keeper
 from penstock.bus.sink_runner import SinkRunner
+from penstock.delivery.dead_letters import DeadLetter
 from penstock.delivery.receipts import BatchReceipt, Lane
+from penstock.guard import checked
 from penstock.state.unit import LaneKey
 from penstock.telemetry import SOURCE_LAG
 
@@ -34,6 +39,7 @@ class SourceOutlet:
         self._runners: Sequence[SinkRunner] = ()
         self._blocked: list[str] = []
         self._is_shut = False
+        self.dead_letters = keeper(table, DeadLetterSettings(), services, "")
 
     @property
     def blocked_on(self) -> str:
@@ -68,6 +74,7 @@ class SourceOutlet:
         return [lane for lane in known if lane not in used or not used[lane].is_retired]
 
     async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> BatchReceipt:
+        checked(batch)
         key = (self.table, lane)
         await self._room(key, batch.size)
         known = self._lane(key)
@@ -99,6 +106,15 @@ class SourceOutlet:
         time_unix_nano = end or self._services.wall_clock()
         gap = Gap(time_unix_nano, reason, start, end, count, stream)
         await self.send(Batch(resource, (gap,), heap_size((gap,))), lane=lane)
+
+    def refused(self, resource: Resource, event: Event, why: str) -> None:
+        self._ledger.received[self.table] = self._ledger.received.get(self.table, 0) + 1
+        row = self._ledger.row(self.table, KINDS[type(event)])
+        row.read += 1
+        row.count(Outcome.DEAD_LETTERED, "unreadable", 1)
+        now = self._services.wall_clock()
+        letter = DeadLetter(self.table, resource, event, "unreadable", why, 1, now, now)
+        self.dead_letters.add(letter)
 
     def duplicates(self, resource: Resource, count: int) -> None:
         self._ledger.duplicates[self.table] = self._ledger.duplicates.get(self.table, 0) + count

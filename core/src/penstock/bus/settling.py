@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from penstock.api.component import Sink
 from penstock.api.delivery import Outcome
-from penstock.api.event import KINDS, Batch, Event, Resource, heap_size
+from penstock.api.event import Batch, Event, Resource, heap_size
 from penstock.api.settings import DeadLetterSettings
 from penstock.bus.services import Services
 from penstock.delivery.dead_letters import (
@@ -19,6 +19,7 @@ from penstock.delivery.dead_letters import (
     Tries,
 )
 from penstock.delivery.page import Page
+from penstock.guard import kind_of
 from penstock.log import Quiet
 
 
@@ -35,7 +36,7 @@ class Settling:
         configuration: str = "",
     ) -> None:
         self.table = table
-        self.dead_letters = _keeper(table, dead_letter, services, configuration)
+        self.dead_letters = keeper(table, dead_letter, services, configuration)
         self.log = logging.getLogger(f"penstock.{table}")
         self._sink = sink
         self._ledger = services.ledger
@@ -54,7 +55,7 @@ class Settling:
             if type(event) in self._sink.accepts:
                 accepted.append(event)
             else:
-                row.count(Outcome.FILTERED, f"kind: {KINDS[type(event)]}", 1)
+                row.count(Outcome.FILTERED, f"kind: {kind_of(event)}", 1)
         if not accepted:
             return None
         return Batch(batch.resource, accepted, heap_size(accepted), batch.trail)
@@ -146,9 +147,10 @@ class Settling:
             self.log.error("dead-lettered: %s", why, extra=extra)
 
 
-def _keeper(
+def keeper(
     table: str, settings: DeadLetterSettings, services: Services, configuration: str
 ) -> DeadLetters:
+    """Return what keeps a component's dead letters."""
     if services.journal is None:
         return MemoryDeadLetters(settings)
     return StoredDeadLetters(

@@ -13,16 +13,17 @@ from penstock.api.event import Batch, Event, Resource
 from penstock.api.settings import BatchSettings, BufferSettings, DeadLetterSettings, RetrySettings
 from penstock.bus.attempts import Attempts
 from penstock.bus.buffer import Buffer
-from penstock.bus.deadline import OPEN_TIMEOUT_S, end
+from penstock.bus.deadline import end
 from penstock.bus.schedule import Schedule
 from penstock.bus.services import Services
 from penstock.bus.settling import Settling
 from penstock.bus.spooling import PATIENCE_S, SpoolingBuffer
-from penstock.bus.tasks import is_cancelled, spawn
+from penstock.bus.tasks import spawn
 from penstock.bus.write import Write
 from penstock.delivery.governor import Governor
 from penstock.delivery.page import leave_on_disk
 from penstock.delivery.spool import Spool
+from penstock.guard import contained, in_time, is_cancelled
 
 
 class SinkRunner:
@@ -106,8 +107,7 @@ class SinkRunner:
         sink as broken, and all that is meant for it is dead-lettered.
         """
         try:
-            async with asyncio.timeout(OPEN_TIMEOUT_S):
-                await self.sink.open()
+            await in_time(self.sink.open)
         except ConfigError:
             raise
         except Exception as error:
@@ -121,10 +121,12 @@ class SinkRunner:
         self.buffer.attach(reads=not self.broken)
         await self._until_open()
         while not is_cancelled() and (write := await self._next()) is not None:
+            if len(self._schedule.open) == 1:
+                self._attempts.progressed = asyncio.get_running_loop().time()
+            # A task apart also for one: what a plugin does to its task would end this one.
+            task = self._writing[write] = spawn(self._write(write), self.table)
             if self.sink.in_flight == 1:
-                await self._write(write)
-            else:
-                self._writing[write] = spawn(self._write(write), self.table)
+                await task
 
     def drain(self) -> None:
         """Have ``run`` return once everything that waits is settled."""
@@ -142,8 +144,7 @@ class SinkRunner:
         """End open writes and close the sink. Call it when ``run`` is done or cancelled."""
         await end(task for task in (*self._writing.values(), self._draining) if task)
         try:
-            async with asyncio.timeout(OPEN_TIMEOUT_S):
-                await self.sink.close()
+            await in_time(self.sink.close)
         except Exception as error:
             self.log.error("close failed", exc_info=error)
 
@@ -215,8 +216,6 @@ class SinkRunner:
                 timer.cancel()
 
     async def _write(self, write: Write) -> None:
-        if len(self._schedule.open) == 1:
-            self._attempts.progressed = asyncio.get_running_loop().time()
         if self._schedule.recovering:  # One before it failed while this task was about to start.
             again = [write]
         else:
@@ -234,7 +233,8 @@ class SinkRunner:
 
     async def _call_drain(self) -> None:
         try:
-            await self.sink.drain()
+            with contained:
+                await self.sink.drain()
         except Exception as error:
             self.log.error("drain failed", exc_info=error)
 

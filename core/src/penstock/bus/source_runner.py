@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from penstock.api.component import Source
-from penstock.api.errors import ConfigError, PluginError, RetryableError
+from penstock.api.errors import ConfigError, RetryableError
 from penstock.api.settings import BufferSettings, RetrySettings
-from penstock.bus.deadline import OPEN_TIMEOUT_S
 from penstock.bus.intake import Intake
 from penstock.bus.outlet import SourceOutlet
 from penstock.bus.pipeline import Pipeline
 from penstock.bus.services import Services
-from penstock.bus.tasks import is_cancelled
 from penstock.delivery.governor import Governor
+from penstock.guard import call, contained, in_time, is_cancelled
 
 STEADY_S = 60.0
 """A source that ran this long starts its next backoff from the beginning."""
@@ -40,6 +40,8 @@ class SourceRunner:
         self.ended = False
         """Whether the source came to the end of its input."""
         self.broken = ""
+        self.refused = False
+        """Whether an operator has to see to what failed last."""
         self._is_open = False
         self._is_reading = False
 
@@ -59,8 +61,7 @@ class SourceRunner:
     async def open(self) -> bool:
         """Open the source; say whether it is open. A ``ConfigError`` is the caller's."""
         try:
-            async with asyncio.timeout(OPEN_TIMEOUT_S):
-                await self.source.open()
+            await in_time(self.source.open)
         except ConfigError:
             raise
         except Exception as error:
@@ -74,6 +75,7 @@ class SourceRunner:
         if self.intake is None:
             await self._run()
             return
+        self.intake.buffer.attach()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.intake.hand_on())
             await self._run()
@@ -105,25 +107,23 @@ class SourceRunner:
         """Close the source; an error is logged, as nothing depends on it any more."""
         self.outlet.shut()
         try:
-            async with asyncio.timeout(OPEN_TIMEOUT_S):
-                await self.source.close()
+            await in_time(self.source.close)
         except Exception as error:
             self.log.error("close failed", exc_info=error)
 
     async def _call(self) -> None:
         self._is_reading = True
         try:
-            await self.source.run(self.outlet)
-        except asyncio.CancelledError:
-            if is_cancelled():
-                raise
-            raise PluginError("run was cancelled from within") from None
+            with contained:
+                # A task apart: before 3.13 a TaskGroup that fails leaves its own as if cancelled.
+                await asyncio.create_task(call(partial(self.source.run, self.outlet)))
         finally:
             self._is_reading = False
 
     def _failed(self, what: str, error: Exception) -> None:
         retry_after = error.retry_after if isinstance(error, RetryableError) else None
         text = str(error) or type(error).__name__
+        self.refused = isinstance(error, ConfigError)
         wait = round(self.governor.failed(retry_after, text), 1)
         if isinstance(error, RetryableError | ConfigError | OSError):
             self.log.warning("%s: %s", what, text, extra={"retry_in_s": wait})

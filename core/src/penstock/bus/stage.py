@@ -11,6 +11,7 @@ from penstock.api.component import Transform
 from penstock.api.errors import PluginError
 from penstock.api.event import Batch, Event, Resource, heap_size
 from penstock.api.tally import Hold, Tally
+from penstock.guard import checked
 from penstock.log import Quiet
 
 
@@ -73,7 +74,7 @@ class Stage:
             if batch.trail and not all(one.trail for one in made):
                 raise PluginError("a batch lost its receipts: use keep, emit or replace")
             self._settle_account(batch.events, made)
-        except Exception as error:
+        except BaseException as error:  # Nothing is awaited: whatever comes is the plugin's.
             return self._isolate(batch, error)
         return made
 
@@ -82,7 +83,7 @@ class Stage:
         try:
             made = _listed(self._transform.flush(now, final))
             self._settle_account((), made)
-        except Exception as error:
+        except BaseException as error:
             self._start_anew(error)
             return ()
         if final and self.holds:
@@ -122,7 +123,7 @@ class Stage:
         self._spent += tally.spent
         tally.clear()
 
-    def _isolate(self, batch: Batch, error: Exception) -> Sequence[Batch]:
+    def _isolate(self, batch: Batch, error: BaseException) -> Sequence[Batch]:
         tally = self._transform.tally
         has_state = self.stateful or tally.holds or tally.spent
         if has_state:
@@ -139,7 +140,7 @@ class Stage:
             made += self.apply(one)
         return made
 
-    def _start_anew(self, error: Exception) -> None:
+    def _start_anew(self, error: BaseException) -> None:
         """Refuse all that the instance held and replace it."""
         self._say("transform raised and lost its state; it is made anew", error)
         tally = self._transform.tally
@@ -150,16 +151,16 @@ class Stage:
             self._spent.append(hold)
         self._transform = self._make()
 
-    def _say(self, what: str, error: Exception) -> None:
+    def _say(self, what: str, error: BaseException) -> None:
         if self._quiet.allows(type(error).__name__):
             self._log.error(what, exc_info=error)
 
-    def _refuse(self, resource: Resource, events: Sequence[Event], error: Exception) -> None:
+    def _refuse(self, resource: Resource, events: Sequence[Event], error: BaseException) -> None:
         reason = f"{self.table} raised {type(error).__name__}: {error}"
         self._books.refused(resource, events, reason)
 
 
 def _listed(result: Batch | Iterable[Batch]) -> Sequence[Batch]:
     if isinstance(result, Batch):
-        return (result,) if len(result.events) else ()
-    return [batch for batch in result if len(batch.events)]
+        return (checked(result),) if len(result.events) else ()
+    return [batch for batch in map(checked, result) if len(batch.events)]

@@ -17,16 +17,6 @@ def spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]
     return task
 
 
-def is_cancelled() -> bool:
-    """Say whether somebody cancelled the current task.
-
-    A ``CancelledError`` alone does not tell: a plugin may have cancelled a task of its own and
-    awaited it, and another may have swallowed the one that was meant for it.
-    """
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()):
         _log.critical("%s died: this is a defect", task.get_name(), exc_info=error)

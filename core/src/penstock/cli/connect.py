@@ -12,6 +12,7 @@ import click
 from penstock.api.component import Context, Sink, Source
 from penstock.api.errors import PenstockError
 from penstock.config.plan import Plan, SinkPlan, SourcePlan
+from penstock.guard import contained
 
 TIMEOUT_S = 10.0
 """How long one source or sink has for its answer."""
@@ -37,11 +38,14 @@ async def _try(parts: dict[str, SourcePlan | SinkPlan]) -> dict[str, str]:
 
 async def _failure(table: str, plan: SourcePlan | SinkPlan) -> str:
     """Return why a component cannot connect, empty if it can."""
-    component: Source | Sink = plan.component(plan.config)
+    try:
+        component: Source | Sink = plan.component(plan.config)
+    except BaseException as error:
+        return f"it cannot be made: {type(error).__name__}: {error}"
     log = logging.getLogger(f"penstock.{table}")
     component.context = Context(table=table, log=log, tls=plan.tls)
     try:
-        await asyncio.wait_for(component.check(), TIMEOUT_S)
+        await asyncio.wait_for(_checked(component), TIMEOUT_S)
     except TimeoutError:
         return f"no answer within {TIMEOUT_S:g} seconds"
     except PenstockError as error:
@@ -50,5 +54,15 @@ async def _failure(table: str, plan: SourcePlan | SinkPlan) -> str:
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
     finally:
         with suppress(Exception):
-            await asyncio.wait_for(component.close(), TIMEOUT_S)
+            await asyncio.wait_for(_closed(component), TIMEOUT_S)
     return ""
+
+
+async def _checked(component: Source | Sink) -> None:
+    with contained:
+        await component.check()
+
+
+async def _closed(component: Source | Sink) -> None:
+    with contained:
+        await component.close()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from penstock.cli.options import EXIT_FAILED
+
+if TYPE_CHECKING:
+    from penstock.plugins import Plugins
 
 _SOURCES = {
     "docker": """\
@@ -30,9 +35,13 @@ containers = 3
 rate = 10                                 # events a second
 """,
 }
+SCHEMA = "penstock.schema.json"
+"""The JSON Schema, beside the file."""
+SCHEMA_LINE = f"#:schema ./{SCHEMA}"
+"""What tells editors that know TOML schemas where it is; only the first line counts."""
 _FILE = """\
-#:schema ./penstock.schema.json
-# Editors complete and check this file after `penstock schema > penstock.schema.json`.
+{schema_line}
+# By that schema editors complete and check this file; `penstock schema` prints it anew.
 # `penstock check` says what is wrong with it, `penstock run` runs it, SIGHUP reads it again.
 # In strings, ${{NAME}} is an environment variable, ${{NAME:-default}} has a default,
 # and ${{file:PATH}} is a file's content; $${{ is a literal.
@@ -66,21 +75,52 @@ sinks = ["console"]
 @click.command("init", short_help="Write a file that fits this machine.")
 @click.argument("file", default="penstock.toml")
 def command(file: str) -> None:
-    """Write a commented FILE (./penstock.toml) that fits this machine; never overwrites."""
+    """Write a commented FILE (./penstock.toml) that fits this machine; never overwrites.
+
+    Beside it goes penstock.schema.json, by which editors complete and check it.
+    """
     from penstock.cli.machine import choose_source
     from penstock.plugins import Plugins
 
-    choice = choose_source(Plugins(), os.environ)
-    text = _FILE.format(source=_SOURCES[choice.type], type=choice.type)
+    plugins = Plugins()
+    choice = choose_source(plugins, os.environ)
+    source = _SOURCES[choice.type]
+    text = _FILE.format(schema_line=SCHEMA_LINE, source=source, type=choice.type)
     try:
-        with open(file, "x", encoding="utf-8") as out:
-            out.write(text)
+        _write(file, text)
     except FileExistsError:
         _fail(f"{file} exists already and is left as it is: name another, or remove it")
     except OSError as error:
         _fail(f"{file} cannot be written: {error.strerror}")
     click.echo(f"wrote {file} for {choice.type}: {choice.reason}.", err=True)
+    _write_schema(Path(file).with_name(SCHEMA), plugins)
     click.echo(f"next: penstock check {file}; penstock run {file}", err=True)
+
+
+def _write_schema(path: Path, plugins: Plugins) -> None:
+    """Write the schema; the configuration is right without it, so nothing of this is an error."""
+    from penstock.cli.schema import schema_text
+    from penstock.config.settings import discover
+
+    try:
+        _write(path, schema_text(discover(plugins)))
+    except FileExistsError:
+        click.echo(f"{path} exists already: renew it by `penstock schema > {path}`", err=True)
+    except OSError as error:
+        click.echo(f"{path} cannot be written: {error.strerror}", err=True)
+    else:
+        click.echo(f"wrote {path} for editors.", err=True)
+
+
+def _write(path: str | Path, text: str) -> None:
+    """Write a new file, all of it or none."""
+    with open(path, "x", encoding="utf-8") as out:
+        try:
+            out.write(text)
+            out.flush()
+        except OSError:
+            os.unlink(path)
+            raise
 
 
 def _fail(message: str) -> None:

@@ -14,6 +14,7 @@ COMMANDS = {
     "check": "check",
     "plugins": "plugins",
     "schema": "schema",
+    "new": "new",
     "init": "init",
     "try": "try_",
     "health": "health",

@@ -24,6 +24,7 @@ from penstock.plugins import (
     KINDS,
     Plugins,
     UnknownTypeError,
+    check_instance,
     explain,
     install_line,
 )
@@ -44,6 +45,8 @@ class Components:
         self._reader = reader
         self._problems = problems
         self._scrubber = scrubber
+        self.made: Component | None = None
+        """What the constructor made of the table that was read last."""
 
     def read(
         self, group: str, name: str, table: Any
@@ -58,7 +61,9 @@ class Components:
             return None
         try:
             return self._plan(component, table, path)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             reason = explain(error, component.__module__)
             reason = self._scrubber.foreign(reason, _public(component))
             self._problems.isolate(path, f"its plugin failed: {reason}")
@@ -76,13 +81,17 @@ class Components:
             self._problems.error(where, "expected a string: the name of a plugin's type")
             return None
         try:
-            return self._plugins.component(kind, type_)
+            component = self._plugins.component(kind, type_)
         except UnknownTypeError:
             self._problems.error(where, unknown_type(self._plugins, kind, type_, table))
         except ConfigError as error:
             self._problems.error(where, str(error))
         except PluginError as error:
             self._problems.isolate(where, f"the plugin {kind}-{type_} is broken: {error}")
+        else:
+            if warning := self._plugins.warning(kind, type_):
+                self._problems.warn(where, warning)
+            return component
         return None
 
     def _plan(
@@ -131,7 +140,8 @@ class Components:
     def _constructs(self, component: type[Component], config: Component.Config, path: Path) -> bool:
         """Call the constructor, which does no I/O, for the mistakes that only it can see."""
         try:
-            component(config)
+            self.made = component(config)
+            check_instance(self.made)
         except ConfigError as error:
             message = self._scrubber.foreign(str(error), _public(component))
             self._problems.error(*_at_key(message, component, path))

@@ -11,11 +11,13 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from penstock.api.component import Component
 from penstock.api.errors import ConfigError, PluginError
 from penstock.api.settings import TlsSettings
 from penstock.api.tls import tls_context
 from penstock.config.components import TABLES, Components, unknown_type
 from penstock.config.file import Text, read_file
+from penstock.config.kinds import KindCheck
 from penstock.config.paths import state_dir
 from penstock.config.pipelines import Pipelines, check_names, read_pipelines
 from penstock.config.plan import (
@@ -122,6 +124,7 @@ class _Loading:
         self._scrubber = Scrubber()
         self._problems = Problems()
         self._components: dict[str, dict[str, Any]] = {group: {} for group in TABLES}
+        self._made: dict[tuple[str, str], Component] = {}
 
     def loaded(self) -> Loaded:
         tables = self._tables()
@@ -133,6 +136,7 @@ class _Loading:
         for group in TABLES:
             for name, table in tables.get(group, {}).items():
                 self._component(group, name, table, pipelines)
+        self._check_kinds(pipelines)
         plan = None
         if settings is not NO_VALUE and admin is not NO_VALUE:
             self._extensions(settings)
@@ -172,16 +176,25 @@ class _Loading:
         problems = self._problems if used else Problems()
         if used or self._unused:
             table, reader = self._filled(name, {name: raw}, problems, (group,))
-            plan = Components(self._plugins, reader, problems, self._scrubber).read(
-                group, name, table
-            )
+            components = Components(self._plugins, reader, problems, self._scrubber)
+            plan = components.read(group, name, table)
             if plan is not None and self._environ is not None:
                 self._check_tls((group, name), plan, problems)
             if plan is not None and used:
                 self._components[group][name] = plan
+                if components.made is not None:
+                    self._made[group, name] = components.made
         if not used:
             self._problems.warn((group, name), "no pipeline uses it")
             self._problems.demote(problems)
+
+    def _check_kinds(self, pipelines: Pipelines) -> None:
+        """Compare what pipelines bring with what their sinks carry."""
+        check = KindCheck(self._made, self._problems, self._scrubber)
+        for pipeline in pipelines.plans.values():
+            check.check(pipeline)
+        for name in check.failed:
+            del self._components["transforms"][name]
 
     def _check_tls(
         self, path: Path, plan: SourcePlan | TransformPlan | SinkPlan, problems: Problems

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo
 
+from penstock.api.pattern import Patterns
 from penstock.api.setting import Secret, Setting
 from penstock.plugins import Installed, Plugins
 
@@ -40,17 +41,20 @@ def settings_of(config: type[Struct]) -> list[SettingInfo]:
     ]
 
 
-def discover(plugins: Plugins) -> list[Installed]:
+def discover(
+    plugins: Plugins, wanted: Callable[[Installed], bool] | None = None
+) -> list[Installed]:
     """Discover the plugins; one whose settings cannot be described is broken too."""
     found = []
-    for one in plugins.discover():
+    for one in plugins.discover(wanted):
         try:
             if one.component is not None:
                 settings_of(one.component.Config)
             found.append(one)
         except Exception as error:
             reason = f"its settings cannot be described: {type(error).__name__}: {error}"
-            found.append(msgspec.structs.replace(one, component=None, error=reason))
+            fix = f"pip install --upgrade {one.distribution}, or tell its authors"
+            found.append(msgspec.structs.replace(one, component=None, error=reason, fix=fix))
     return found
 
 
@@ -88,6 +92,8 @@ def toml_text(value: Any) -> str:
 def _builtin(value: Any) -> Any:
     if isinstance(value, Secret):
         return str(value) if value else ""
+    if isinstance(value, Patterns):
+        return [pattern.text for pattern in value.patterns]
     if isinstance(value, Setting):
         text = getattr(value, "text", None)
         return text if isinstance(text, str) else None

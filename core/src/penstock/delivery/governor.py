@@ -73,7 +73,7 @@ class Governor:
         if self._until <= now:
             self._outages += 1
             self._until = now + self._backoff()
-        if retry_after is not None:
+        if isinstance(retry_after, int | float):  # Plugins say it: it may be anything.
             self._until = max(self._until, now + min(retry_after, MAX_RETRY_AFTER_S))
         return self._until - now
 

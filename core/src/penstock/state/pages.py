@@ -26,11 +26,15 @@ from penstock.api.event import (
 )
 
 LOGS = 0
+HUGE = 1
+"""MessagePack's extension type of integers that it has no room for."""
 _KINDS: dict[int, type[Event]] = {1: Counter, 2: Gauge, 3: Timer, 4: TitledEvent, 5: Gap}
 _NUMBERS = {kind: number for number, kind in _KINDS.items()}
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
-_decoder = msgspec.msgpack.Decoder()
+_decoder = msgspec.msgpack.Decoder(
+    ext_hook=lambda _code, data: int.from_bytes(data, "big", signed=True)
+)
 _counts_decoder = msgspec.msgpack.Decoder(dict[str, int])
 
 
@@ -84,15 +88,17 @@ def clean(text: str) -> str:
 def encode_batches(batches: Iterable[Batch]) -> bytes:
     """Return the bytes of batches, without their receipts."""
     resources: dict[Resource, int] = {}
+    maps = _Maps()
     rows = []
     for batch in batches:
         index = resources.setdefault(batch.resource, len(resources))
-        rows.append((index, batch.size, _runs(batch.events)))
+        rows.append((index, batch.size, _runs(batch.events, maps)))
     heads = [(one.origin, dict(one.attributes), dict(one.tags)) for one in resources]
+    page = (heads, rows, maps.all)
     try:
-        return _encoder.encode((heads, rows))
+        return _encoder.encode(page)
     except (UnicodeEncodeError, OverflowError):  # What a plugin makes need not be encodable.
-        return _encoder.encode(_scrubbed((heads, rows)))
+        return _encoder.encode(_scrubbed(page))
 
 
 def decode_batches(data: bytes, checksum: int | None = None) -> list[Batch]:
@@ -100,27 +106,50 @@ def decode_batches(data: bytes, checksum: int | None = None) -> list[Batch]:
     if checksum is not None and zlib.crc32(data) != checksum:
         raise DamagedPageError("its checksum is wrong")
     try:
-        heads, rows = _decoder.decode(data)
+        heads, rows, *rest = _decoder.decode(data)
+        maps = rest[0] if rest else ()  # Pages used to have none.
         resources = [Resource(*head) for head in heads]
-        return [Batch(resources[index], tuple(_events(runs)), size) for index, size, runs in rows]
+        return [
+            Batch(resources[index], tuple(_events(runs, maps)), size) for index, size, runs in rows
+        ]
     except (ValueError, TypeError, LookupError) as error:
         raise DamagedPageError(str(error)) from error
 
 
-def _runs(events: Sequence[Event]) -> list[tuple[int, Any]]:
+class _Maps:
+    """The attributes of a page: what events share is written once, and is shared again when read.
+
+    Without that, what came back from the disk would take more memory than its size says.
+    """
+
+    def __init__(self) -> None:
+        self.all: list[dict[str, Any]] = []
+        self._known: dict[int, int] = {}
+
+    def index(self, attributes: Mapping[str, Any]) -> int | None:
+        """Return where a map is, None for an empty one."""
+        if not attributes:
+            return None
+        index = self._known.setdefault(id(attributes), len(self.all))
+        if index == len(self.all):
+            self.all.append(dict(attributes))
+        return index
+
+
+def _runs(events: Sequence[Event], maps: _Maps) -> list[tuple[int, Any]]:
     """Divide events into runs of one kind: nearly always one run of logs."""
     if events and all(type(event) is Log for event in events):
-        return [(LOGS, _columns(events))]  # type: ignore[arg-type]
+        return [(LOGS, _columns(events, maps))]  # type: ignore[arg-type]
     runs: list[tuple[int, Any]] = []
     for event in events:
         if type(event) is Log:
-            runs.append((LOGS, _columns((event,))))
+            runs.append((LOGS, _columns((event,), maps)))
         else:
-            runs.append((_NUMBERS[type(event)], _plain(event)))
+            runs.append((_NUMBERS[type(event)], _plain(event, maps)))
     return runs
 
 
-def _columns(logs: Sequence[Log]) -> tuple[Any, ...]:
+def _columns(logs: Sequence[Log], maps: _Maps) -> tuple[Any, ...]:
     return (
         len(logs),
         [log.time_unix_nano for log in logs],
@@ -129,7 +158,7 @@ def _columns(logs: Sequence[Log]) -> tuple[Any, ...]:
         _column([log.severity_number for log in logs]),
         _column([log.ordinal for log in logs]),
         _column([log.merged for log in logs]),
-        [dict(log.attributes) for log in logs] if any(log.attributes for log in logs) else None,
+        _column([maps.index(log.attributes) for log in logs]),
     )
 
 
@@ -138,45 +167,52 @@ def _column(values: list[Any]) -> Any:
     return values[0] if values.count(values[0]) == len(values) else values
 
 
-def _plain(event: Event) -> Any:
+def _plain(event: Event, maps: _Maps) -> Any:
     fields = msgspec.structs.asdict(event)
-    fields["attributes"] = dict(event.attributes)
+    fields["attributes"] = maps.index(event.attributes)
     if type(event) is Gauge:
         fields["values"] = {name: (one.value, one.unit) for name, one in event.values.items()}
     return fields
 
 
-def _events(runs: Iterable[tuple[int, Any]]) -> Iterable[Event]:
+def _events(runs: Iterable[tuple[int, Any]], maps: Sequence[Any]) -> Iterable[Event]:
     for kind, content in runs:
         if kind == LOGS:
-            yield from _logs(*content)
+            yield from _logs(maps, *content)
         else:
-            yield _event(_KINDS[kind], content)
+            yield _event(_KINDS[kind], content, maps)
 
 
-def _logs(count: int, times: Any, bodies: Any, *rest: Any) -> Iterable[Log]:
+def _logs(maps: Sequence[Any], count: int, times: Any, bodies: Any, *rest: Any) -> Iterable[Log]:
     if len(times) != count or len(bodies) != count:
         raise DamagedPageError("its columns differ in length")
     *single, attributes = rest
-    return map(Log, times, bodies, *map(_each, single), attributes or repeat(EMPTY))
+    found = [_map(one, maps) for one in attributes] if isinstance(attributes, list) else None
+    return map(Log, times, bodies, *map(_each, single), found or repeat(_map(attributes, maps)))
 
 
 def _each(column: Any) -> Iterable[Any]:
     return column if isinstance(column, list) else repeat(column)
 
 
-def _event(kind: type[Event], fields: dict[str, Any]) -> Event:
+def _map(one: Any, maps: Sequence[Any]) -> Mapping[str, Any]:
+    """Return the attributes at an index; they used to be in the event's own place."""
+    return maps[one] if type(one) is int else one or EMPTY
+
+
+def _event(kind: type[Event], fields: dict[str, Any], maps: Sequence[Any]) -> Event:
     if kind is Gauge:
         fields["values"] = {name: GaugeValue(*one) for name, one in fields["values"].items()}
-    fields["attributes"] = fields["attributes"] or EMPTY
+    fields["attributes"] = _map(fields["attributes"], maps)
     return kind(**fields)
 
 
 def _scrubbed(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
-    if isinstance(value, int) and value.bit_length() > 63:
-        return str(value)
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        size = value.bit_length() // 8 + 1
+        return msgspec.msgpack.Ext(HUGE, value.to_bytes(size, "big", signed=True))
     if isinstance(value, dict):
         return {_scrubbed(key): _scrubbed(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

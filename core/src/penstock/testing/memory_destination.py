@@ -35,7 +35,8 @@ class Faults:
         if self.error is not None and self.errors_left != 0:
             if self.errors_left is not None:
                 self.errors_left -= 1
-            raise self.error
+            # One object raised often would keep the frames of every time alive.
+            raise self.error.with_traceback(None)
         if _matching(batches, self.rejects):
             raise RejectedError("the destination refuses an event of this write")
 

@@ -17,6 +17,7 @@ class MemorySink(Sink):
     """Delivers to a ``MemoryDestination``; how core treats it can be set, for tests of core."""
 
     name = "memory"
+    requires_api = "1.0"
 
     class Config(Sink.Config, frozen=True, kw_only=True):
         destination: Annotated[

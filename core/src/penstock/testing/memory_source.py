@@ -79,6 +79,7 @@ class MemorySource(Source):
     """Reads a ``MemoryOrigin``, each lane on its own; a position is a count of events."""
 
     name = "memory"
+    requires_api = "1.0"
 
     class Config(Source.Config, frozen=True, kw_only=True):
         origin: Annotated[str, Meta(description="Name of the `MemoryOrigin` to read.")] = "default"

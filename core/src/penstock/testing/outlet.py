@@ -74,6 +74,8 @@ class RecordingOutlet:
     ) -> None:
         self.sent: list[Sent] = []
         self.duplicate_counts: dict[str, int] = {}
+        self.refusals: list[tuple[Event, str]] = []
+        """What it was told that could not be understood, and why."""
         self.risks: dict[str, float | None] = {}
         self.retired: list[str] = []
         self.waiting = 0
@@ -128,6 +130,10 @@ class RecordingOutlet:
             stream=stream,
         )
         await self.send(Batch(resource, (gap,), heap_size((gap,))), lane=lane)
+
+    def refused(self, resource: Resource, event: Event, why: str) -> None:
+        self.refusals.append((event, why))
+        self._changed()
 
     def at_risk(self, resource: Resource, seconds_to_loss: float | None) -> None:
         self.risks[resource.origin] = seconds_to_loss

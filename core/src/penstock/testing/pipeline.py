@@ -11,7 +11,7 @@ from penstock.api.component import Sink, Transform
 from penstock.api.delivery import Report
 from penstock.api.errors import ConfigError, RejectedError, RetryableError
 from penstock.api.event import KINDS, Batch, Event
-from penstock.api.settings import BatchSettings, RetrySettings
+from penstock.api.settings import BatchSettings, BufferSettings, DeadLetterSettings, RetrySettings
 from penstock.bus.outlet import SourceOutlet
 from penstock.bus.pipeline import Pipeline
 from penstock.bus.services import Services
@@ -19,14 +19,17 @@ from penstock.bus.sink_runner import SinkRunner
 from penstock.delivery.receipts import BatchReceipt
 from penstock.testing.memory_destination import MemoryDestination
 from penstock.testing.memory_sink import MemorySink
+from penstock.testing.route import QUICK_RETRY
 from penstock.testing.watch import Watch
-
-QUICK_RETRY = RetrySettings(initial_backoff_ms=5, max_backoff_ms=50)
-"""Backoff for tests: an outage ends within milliseconds."""
 
 
 class ObservedSink(Sink):
-    """Passes every call on to a sink, in its own context, and remembers how each ended."""
+    """Passes every call on to a sink, in its own context, and remembers how each ended.
+
+    With ``remembers = False`` it only counts the writes, and keeps no batch alive.
+    """
+
+    remembers = True
 
     name = "observed"
 
@@ -38,6 +41,7 @@ class ObservedSink(Sink):
         self.order = sink.order
         self.in_flight = sink.in_flight
         self.write_timeout_s = sink.write_timeout_s
+        self.writes = 0
         self.batches: list[Batch] = []
         self.taken: list[Event] = []
         self.rejected: list[Event] = []
@@ -55,11 +59,13 @@ class ObservedSink(Sink):
             raise
 
     async def write(self, batches: Sequence[Batch]) -> Report | None:
-        self.batches += batches
+        self.writes += 1
+        if self.remembers:
+            self.batches += batches
         try:
             report = await self.watch.start(self.sink.write(batches))
         except RetryableError as error:
-            self.retryable.append(error)
+            self.retryable.append(error if self.remembers else RetryableError(str(error)))
             raise
         except RejectedError:
             if sum(len(batch.events) for batch in batches) == 1:
@@ -68,7 +74,8 @@ class ObservedSink(Sink):
         except Exception as error:
             self.undeclared.append(error)
             raise
-        self._note(batches, report)
+        if self.remembers:
+            self._note(batches, report)
         return report if isinstance(report, Report) else None
 
     async def drain(self) -> None:
@@ -94,7 +101,16 @@ class ObservedSink(Sink):
 class SinkLine:
     """A sink behind core's own buffer, batches, retries and receipts."""
 
-    def __init__(self, sink: Sink, watch: Watch, *, events_per_write: int = 4) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        watch: Watch,
+        *,
+        events_per_write: int = 4,
+        retry: RetrySettings = QUICK_RETRY,
+        buffer: BufferSettings | None = None,
+        dead_letter: DeadLetterSettings | None = None,
+    ) -> None:
         services = Services()
         self.sink = ObservedSink(sink, watch)
         self.runner = SinkRunner(
@@ -102,7 +118,9 @@ class SinkLine:
             self.sink,
             services,
             batch=BatchSettings(max_events=events_per_write, max_wait_ms=0),
-            retry=QUICK_RETRY,
+            buffer=buffer,
+            retry=retry,
+            dead_letter=dead_letter,
         )
         self.outlet = SourceOutlet("sources.contract", "contract", services)
         self.pipeline = Pipeline("contract", [self.runner])

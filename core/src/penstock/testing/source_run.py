@@ -80,12 +80,16 @@ class SourceRun:
 
     async def stop(self) -> None:
         """Cancel ``run`` and close the source, as core does."""
+        await self.end()
+        await self.watch.run(self.source.close(), timeout=self.patience_s)
+
+    async def end(self) -> None:
+        """Cancel ``run`` and wait for it."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             _, waiting = await asyncio.wait([task], timeout=self.patience_s)
             self.is_stuck = bool(waiting)
-        await self.watch.run(self.source.close(), timeout=self.patience_s)
 
     async def _open(self) -> None:
         for _ in range(50):

@@ -1,4 +1,4 @@
-"""Watches what a plugin does behind the scenes: I/O, tasks that it starts, sockets that it opens.
+"""Watches what a plugin does behind the scenes: I/O, tasks, threads and sockets.
 
 Whatever runs in the plugin's context is attributed to the plugin, and so is all that it starts
 from there; what the test and the far end do meanwhile is not.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
@@ -49,9 +50,12 @@ class Watch:
         self.io: list[str] = []
         self.tasks: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
         self.sockets: WeakSet[Any] = WeakSet()
+        self.threads: WeakSet[threading.Thread] = WeakSet()
         if not _state["hooked"]:
             # An audit hook cannot be removed: one is enough for all watches.
             sys.addaudithook(_audit)
+            # Python tells its audit hooks of threads only since 3.12.
+            threading.Thread.start = _start  # type: ignore[assignment, method-assign]
             _state["hooked"] = True
 
     def call(self, function: Callable[[], T]) -> T:
@@ -87,10 +91,14 @@ class Watch:
 
     @property
     def leftovers(self) -> list[str]:
-        """The plugin's tasks that still run and its sockets that are still open."""
+        """The plugin's tasks and threads that still run, and its sockets that are still open.
+
+        The threads of the loop's own executor (``asyncio.to_thread``) are not the plugin's.
+        """
         running = [task for task in self.tasks if not task.done()]
         tasks = [f"{task.get_name()}: {self.tasks[task]}" for task in running]
-        return tasks + [str(sock) for sock in self.sockets if sock.fileno() != -1]
+        threads = [f"thread {thread.name}" for thread in self.threads if thread.is_alive()]
+        return [*tasks, *threads, *(str(sock) for sock in self.sockets if sock.fileno() != -1)]
 
     async def until_clean(self, patience_s: float) -> list[str]:
         """Wait until nothing is left over; return what still is when patience ends."""
@@ -117,6 +125,16 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
         watch.io.append(f"{event}{args!r}"[:200])
 
 
+_start_thread = threading.Thread.start
+
+
+def _start(thread: threading.Thread) -> None:
+    watch = _current.get(None)
+    if watch is not None and not thread.name.startswith("asyncio_"):
+        watch.threads.add(thread)
+    _start_thread(thread)
+
+
 def _is_importing() -> bool:
     frame = sys._getframe()
     while frame is not None:
@@ -135,9 +153,11 @@ def _make_task(
     of = context or contextvars.copy_context()
     watch, steps = of.get(_current), of.get(_steps)
     text = str(coroutine)
+    counted = steps.counted(coroutine) if steps else coroutine
+    task = asyncio.Task(counted, loop=loop, context=of, **options)
     if steps:
-        coroutine = steps.counted(coroutine)
-    task = asyncio.Task(coroutine, loop=loop, context=of, **options)
+        # A task that is cancelled before its first step never comes to what it wraps.
+        task.add_done_callback(lambda _: coroutine.close())
     if watch:
         watch.tasks[task] = text  # Its name is given to it only later.
     return task

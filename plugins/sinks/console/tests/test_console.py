@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from penstock.api import ConfigError, RetryableError, encode_event
+from penstock.api import ConfigError, Counter, RetryableError, encode_event
 from penstock.testing import batch, hostile_batches, log, one_of_each, resource
 from penstock_sink_console.console import Console
 from penstock_sink_console.describe import describe
@@ -137,6 +137,23 @@ async def test_nothing_vanishes_from_text(pipe: Pipe, settings: dict[str, str]) 
     some = one_of_each()
     shown = await _shown(pipe, batch(some), format="text", **settings)
     assert shown.splitlines() == [describe(event) for event in some]
+
+
+async def test_a_template_shows_other_kinds_in_words(pipe: Pipe) -> None:
+    counter = Counter(1, "requests", 3, 17, attributes={"job": "router"})
+    shown = await _shown(
+        pipe,
+        batch([counter], WEB),
+        format="text",
+        template="{container.name} {attributes.job}: {message}",
+    )
+    assert shown == "web-1 router: counter requests +3 = 17\n"
+    kinds = await _shown(
+        pipe, batch([counter], WEB), format="text", template="{kind}: {message|id}"
+    )
+    assert kinds == "counter requests +3 = 17\n"
+    named = await _shown(pipe, batch([counter], WEB), format="text", template="{kind}/{stream}")
+    assert named == "counter/\n"
 
 
 async def test_auto_is_pretty_on_a_terminal_and_json_elsewhere(pipe: Pipe, terminal: Pipe) -> None:

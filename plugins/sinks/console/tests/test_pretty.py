@@ -131,7 +131,10 @@ def test_colours_of_the_container_itself_are_left_out() -> None:
     [
         (Counter(0, "requests", 3, 17), "counter requests +3 = 17"),
         (Counter(0, "requests", 3), "counter requests +3"),
-        (Gauge(0, {"a": GaugeValue(1.5, "ms"), "b": GaugeValue(2)}), "gauge a=1.5ms b=2"),
+        (Gauge(0, {"a": GaugeValue(1.5, "ms"), "b": GaugeValue(2)}), "gauge a=1.5 ms, b=2"),
+        (Gauge(0, {"memory": GaugeValue(10_485_760.0, "bytes")}), "gauge memory=10485760 bytes"),
+        (Gauge(0, {}), "gauge without values"),
+        (Counter(0, "c", 1, 2**64 - 1), "counter c +1 = 18446744073709551615"),
         (Gap(0, "rotated"), "gap: lines lost: rotated"),
         (Gap(0, "rotated", count=1, stream="stderr"), "gap: 1 line of stderr lost: rotated"),
         (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from penstock.testing import SinkContract, configured
-from penstock.testing.http_server import HttpServer
+from penstock.testing.http_server import HttpServer, Reply
 from penstock_sink_datadog.sink import DatadogSink
 
 
@@ -37,7 +37,12 @@ class TestDatadog(SinkContract):
     async def hang_destination(self) -> None:
         self.server.hang()
 
+    async def throttle_destination(self, retry_after_s: int) -> None:
+        reply = Reply(status=429, headers={"Retry-After": str(retry_after_s)})
+        self.server.handler = lambda _: reply
+
     async def mend_destination(self) -> None:
+        self.server.handler = self.intake
         await self.server.mend()
 
     async def refuse(self, text: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from penstock.testing import SinkContract, configured
-from penstock.testing.http_server import HttpServer
+from penstock.testing.http_server import HttpServer, Reply
 from penstock_sink_http.sink import HttpSink
 
 
@@ -30,7 +30,8 @@ class PostingContract(SinkContract):
         await self.server.stop()
 
     def make_sink(self) -> HttpSink:
-        return configured(HttpSink, {"url": self.server.url, **self.intake.settings})
+        auth = {"bearer": "k3y-canary-0123456789abcdef"}
+        return configured(HttpSink, {"url": self.server.url, "auth": auth, **self.intake.settings})
 
     async def collected(self) -> Sequence[str]:
         return list(self.intake.texts)
@@ -41,7 +42,12 @@ class PostingContract(SinkContract):
     async def hang_destination(self) -> None:
         self.server.hang()
 
+    async def throttle_destination(self, retry_after_s: int) -> None:
+        reply = Reply(status=429, headers={"Retry-After": str(retry_after_s)})
+        self.server.handler = lambda _: reply
+
     async def mend_destination(self) -> None:
+        self.server.handler = self.intake
         await self.server.mend()
 
     async def refuse(self, text: str) -> None:

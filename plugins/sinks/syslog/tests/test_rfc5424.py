@@ -7,7 +7,7 @@ import re
 import pytest
 
 from penstock.api import Batch, Event, Gap, Log, Resource, event_id
-from penstock.testing import batch, configured, hostile_batches, log, one_of_each, resource
+from penstock.testing import batch, configured, hostile_batches, log, resource
 from penstock_sink_syslog.sink import SyslogSink
 
 TIME = 1_767_323_045_678_901_234  # 2026-01-02T03:04:05.678901234Z
@@ -173,32 +173,6 @@ def test_a_gap_is_one_clear_warning() -> None:
     )
     assert one(gap).startswith("<12>1 ")
     assert parsed(one(Gap(TIME, "gone")))["text"] == "penstock: lines lost: gone"
-
-
-def test_metrics_in_loggregators_form() -> None:
-    tagged = resource(attributes={"host.name": "h"}, tags={"job": "j b", "bad name": "x"})
-    got = [parsed(m) for m in messages(batch(one_of_each(), tagged), metrics="structured_data")]
-    tags = '[tags@47450 bad_name="x" job="j b"]'
-    assert [fields["sd"] for fields in got[1:6]] == [
-        f'[counter@47450 name="requests" total="17" delta="3"]{tags}',
-        f'[gauge@47450 name="memory" value="12.5" unit="bytes"]{tags}',
-        f'[gauge@47450 name="cpu" value="0.5" unit=""]{tags}',
-        got[4]["sd"],
-        f'[event@47450 title="deployed" body="version 3"]{tags}',
-    ]
-    assert re.fullmatch(
-        r'\[timer@47450 name="GET /" start="(\d+)" stop="(\d+)"\]' + re.escape(tags), got[4]["sd"]
-    )
-    assert [fields["text"] for fields in got[1:6]] == [""] * 5
-    assert all(fields["pri"] == "14" for fields in got[:6])
-
-
-def test_numbers_are_exact() -> None:
-    from penstock.api import Gauge, GaugeValue
-
-    values = {name: GaugeValue(v) for name, v in {"a": 3e6, "b": 0.1, "c": 1234567.5}.items()}
-    got = messages(batch([Gauge(TIME, values)]), metrics="structured_data")
-    assert re.findall(r'value="(.*?)"', "".join(got)) == ["3e+06", "0.1", "1234567.5"]
 
 
 def test_what_is_made_once_for_a_resource_goes_with_it() -> None:

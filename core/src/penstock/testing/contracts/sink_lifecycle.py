@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from penstock.testing.contracts.component import asynchronous, error_of
+from penstock.testing.contracts.base import asynchronous, error_of
 from penstock.testing.contracts.sink_rig import SinkRig
 from penstock.testing.events import batch
 from penstock.testing.obligation import difference, first_of_each, require, short
@@ -32,12 +32,55 @@ class SinkLifecycle(SinkRig):
 
     @asynchronous
     async def test_close_leaves_nothing_behind(self) -> None:
-        """``close`` lets go of everything: no task runs on, no socket stays open."""
+        """``close`` lets go of everything: no task or thread runs on, no socket stays open."""
         watch = Watch()
         async with self._line(watch) as line:
             await line.send(batch(["left behind 1", "left behind 2"]))
             await self._drain(line, self.test_close_leaves_nothing_behind)
         await self._require_clean(watch, self.test_close_leaves_nothing_behind)
+
+    @asynchronous
+    async def test_close_cancelled_anywhere(self) -> None:
+        """``close`` may be cancelled at any await; called again, it leaves nothing behind."""
+        undisturbed = Steps()
+        await self._cancel_close(undisturbed)
+        for at in undisturbed.spread(self.most_awaits):
+            await self._cancel_close(Steps(at))
+
+    async def _cancel_close(self, steps: Steps) -> None:
+        """Cancel one close, there or when it takes long, and close again."""
+        watch = Watch()
+        sink = self.make_sink()
+        await watch.run(sink.open(), timeout=self.patience_s)
+        write = watch.start(sink.write([batch(["before close"])]))
+        await asyncio.wait([write], timeout=0.2)
+        write.cancel()
+        await asyncio.wait([write], timeout=self.patience_s)
+        await error_of(watch.run(sink.close(), timeout=self.patience_s, steps=steps))
+        again = await error_of(watch.run(sink.close(), timeout=self.patience_s))
+        require(
+            again is None,
+            self.test_close_cancelled_anywhere,
+            seen=f"cancelled at await {steps.at}, the second close raised {again!r}",
+            do="forget a resource only once it is closed, and close what is left",
+        )
+        await self._require_clean(watch, self.test_close_cancelled_anywhere)
+
+    @asynchronous
+    async def test_check_writes_nothing(self) -> None:
+        """``check`` tries the destination and writes nothing; ``close`` then leaves nothing."""
+        watch = Watch()
+        sink = self.make_sink()
+        error = await error_of(watch.run(sink.check(), timeout=self.patience_s))
+        closed = await error_of(watch.run(sink.close(), timeout=self.patience_s))
+        got = await self.collected()
+        require(
+            error is None and closed is None and not got,
+            self.test_check_writes_nothing,
+            seen=f"the destination has {short(got)}" if got else f"{(error or closed)!r}",
+            do="make `check` look at the destination without an event, such as by connecting",
+        )
+        await self._require_clean(watch, self.test_check_writes_nothing)
 
     @asynchronous
     async def test_open_cancelled_anywhere(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from penstock.api.errors import RetryableError
-from penstock.testing.contracts.component import asynchronous, error_of
+from penstock.testing.contracts.base import asynchronous, error_of
 from penstock.testing.contracts.sink_rig import SinkRig
 from penstock.testing.events import batch
 from penstock.testing.obligation import difference, first_of_each, require, short

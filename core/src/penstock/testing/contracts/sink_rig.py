@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 from penstock.api.component import Component, Sink
 from penstock.api.delivery import Report
 from penstock.api.event import Batch
-from penstock.testing.contracts.component import ComponentContract, Test
+from penstock.testing.contracts.base import Test
+from penstock.testing.contracts.component import ComponentContract
 from penstock.testing.obligation import require, short
 from penstock.testing.pipeline import ObservedSink, SinkLine
 from penstock.testing.watch import Watch
@@ -21,6 +22,10 @@ from penstock.testing.watch import Watch
 class SinkRig(ComponentContract):
     """What a subclass of ``SinkContract`` gives, and how its tests use that."""
 
+    may_hold_bytes: ClassVar[int] = 1_048_576
+    """Heap bytes that the sink may hold beyond ``context.open_bytes``, whatever it is offered."""
+    most_attempts: ClassVar[int] = 4
+    """How many connections one call of ``write`` may try to make."""
     most_awaits: ClassVar[int] = 25
     """How many awaits of one call are cancelled, one after the other."""
 
@@ -46,6 +51,12 @@ class SinkRig(ComponentContract):
     async def mend_destination(self) -> None:
         """Have the destination work again, with what it had; after a hang it may have died."""
 
+    async def throttle_destination(self, retry_after_s: int) -> None:
+        """Have the destination refuse everything for now, and say after how long to come again."""
+        pytest.skip(
+            "throttle_destination is not given: nothing is known of it when it is told to wait"
+        )
+
     async def refuse(self, text: str) -> None:
         """Have the destination refuse events of this text, and take others."""
         pytest.skip("refuse is not given: nothing is known of it when an event is refused")
@@ -53,16 +64,17 @@ class SinkRig(ComponentContract):
     def make_component(self) -> Component:
         return self.make_sink()
 
+    def _can(self, fault: str) -> bool:
+        """Say whether the subclass gives a fault, for tests that are worth it without, too."""
+        return getattr(type(self), fault) is not getattr(SinkRig, fault)
+
     @property
     def _keeps_order(self) -> bool:
         return self.make_sink().order != "none"
 
     @asynccontextmanager
-    async def _line(
-        self, watch: Watch | None = None, *, events_per_write: int = 4
-    ) -> AsyncIterator[SinkLine]:
-        sink = self.make_sink()
-        async with SinkLine(sink, watch or Watch(), events_per_write=events_per_write) as line:
+    async def _line(self, watch: Watch | None = None, **options: Any) -> AsyncIterator[SinkLine]:
+        async with SinkLine(self.make_sink(), watch or Watch(), **options) as line:
             yield line
 
     async def _drain(self, line: SinkLine, test: Test) -> None:

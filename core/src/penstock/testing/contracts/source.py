@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from penstock.testing.contracts.source_account import SourceAccount
 from penstock.testing.contracts.source_lifecycle import SourceLifecycle
 from penstock.testing.contracts.source_positions import SourcePositions
 from penstock.testing.contracts.source_reading import SourceReading
 
 
-class SourceContract(SourceReading, SourcePositions, SourceLifecycle):
+class SourceContract(SourceReading, SourcePositions, SourceAccount, SourceLifecycle):
     """Subclass it, give it a source and its input, and it tests the source.
 
     ``make_source`` and ``produce`` are needed; ``generates = True`` stands for ``produce`` where a
@@ -15,6 +18,8 @@ class SourceContract(SourceReading, SourcePositions, SourceLifecycle):
     too.
 
     Cannot check: loss that the origin itself causes, such as a log that is rotated away (test
-    with the real one that a gap is said); memory of libraries that the source uses; threads and
-    files that it leaves open.
+    with the real one that a gap is said); memory of libraries that the source uses; files and
+    processes that it leaves open.
     """
+
+    penstock_kind: ClassVar[str] = "source"

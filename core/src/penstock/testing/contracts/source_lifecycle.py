@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 
 from penstock.api.errors import RetryableError
-from penstock.testing.contracts.component import asynchronous, error_of
+from penstock.testing.contracts.base import asynchronous, error_of
+from penstock.testing.contracts.secrets import Eavesdropper
 from penstock.testing.contracts.source_rig import SourceRig
+from penstock.testing.loop_guard import LoopGuard
 from penstock.testing.obligation import difference, require
 from penstock.testing.outlet import RecordingOutlet
 from penstock.testing.source_run import SourceRun
 from penstock.testing.stepping import Steps
+from penstock.testing.waiting import eventually
 from penstock.testing.watch import Watch
 
 
@@ -34,7 +37,7 @@ class SourceLifecycle(SourceRig):
 
     @asynchronous
     async def test_close_leaves_nothing_behind(self) -> None:
-        """``close`` lets go of everything: no task runs on, no socket stays open."""
+        """``close`` lets go of everything: no task or thread runs on, no socket stays open."""
         lines = await self._prepare("left behind")
         async with self._run(RecordingOutlet(settle=True)) as run:
             await run.lines(len(lines))
@@ -67,6 +70,25 @@ class SourceLifecycle(SourceRig):
         async with self._run(outlet) as run:
             await run.until(lambda: outlet.waiting)
         await self._require_clean(run, self.test_stops_while_the_outlet_is_full)
+
+    @asynchronous
+    async def test_close_cancelled_anywhere(self) -> None:
+        """``close`` may be cancelled at any await; called again, it leaves nothing behind."""
+        undisturbed = Steps()
+        await self._cancel_close(undisturbed)
+        for at in undisturbed.spread(self.most_awaits):
+            await self._cancel_close(Steps(at))
+
+    async def _cancel_close(self, steps: Steps) -> None:
+        """Cancel one close, there or when it takes long, and close again."""
+        await self._prepare(f"closing {steps.at}", 5)
+        run = self._run(RecordingOutlet(settle=True))
+        async with run:
+            await eventually(run.outlet.lines, 0.5)
+            await run.end()
+            closing = run.watch.run(run.source.close(), timeout=self.patience_s, steps=steps)
+            await error_of(closing)
+        await self._require_clean(run, self.test_close_cancelled_anywhere)
 
     @asynchronous
     async def test_open_cancelled_anywhere(self) -> None:
@@ -141,6 +163,37 @@ class SourceLifecycle(SourceRig):
             self.test_outage_at_start,
             seen=difference(lines, got),
             do="begin as if nothing had been wrong once the origin is there",
+        )
+
+    @asynchronous
+    async def test_no_secret_is_said(self) -> None:
+        """No secret is in what is sent, logged, raised or printed, also when things go wrong."""
+        secrets = self._secrets()
+        lines = await self._prepare("said", 5)
+        outlet = RecordingOutlet(settle=True)
+        with Eavesdropper() as heard:
+            async with self._run(outlet) as run:
+                await run.lines(len(lines))
+                if self._can("break_origin"):
+                    await self.break_origin()
+                    await asyncio.sleep(0.2)
+                    await self.mend_origin()
+            for error in [run.error, *run.retried]:
+                heard.hear(error)
+            heard.said += [repr((sent.batch.resource, sent.position)) for sent in outlet.sent]
+        self._require_silence(secrets, heard.said, self.test_no_secret_is_said)
+
+    @asynchronous
+    async def test_does_not_block_the_loop(self) -> None:
+        """No call stops the event loop for half a second: it would stop every other pipeline."""
+        lines = await self._prepare("blocks", 500)
+        async with LoopGuard() as guard, self._run(RecordingOutlet(settle=True)) as run:
+            await run.lines(len(lines))
+        require(
+            not guard.blocked,
+            self.test_does_not_block_the_loop,
+            seen=f"it stood at {'; '.join(guard.blocked[:2])}",
+            do="await what waits, run what blocks in a thread, and divide what computes long",
         )
 
     async def _mend_soon(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from penstock.api.event import event_id
-from penstock.testing.contracts.component import asynchronous
+from penstock.testing.contracts.base import asynchronous
 from penstock.testing.contracts.source_rig import SourceRig, stored
 from penstock.testing.obligation import difference, require, short
 from penstock.testing.outlet import RecordingOutlet, Sent

@@ -8,7 +8,7 @@ import tracemalloc
 from pathlib import Path
 
 from penstock.api.event import EVENT_OVERHEAD_BYTES, Log, event_id
-from penstock.testing.contracts.component import asynchronous
+from penstock.testing.contracts.base import asynchronous
 from penstock.testing.contracts.source_rig import SourceRig
 from penstock.testing.hostile import LINES
 from penstock.testing.obligation import difference, require, short

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 from penstock.api.delivery import Outcome
 from penstock.api.event import Batch
-from penstock.testing.contracts.component import asynchronous
+from penstock.testing.contracts.base import asynchronous
 from penstock.testing.contracts.transform_rig import (
     Account,
     TransformRig,
-    as_text,
     ids,
     sample_batches,
-    with_mutable_parts,
     with_receipts,
 )
 from penstock.testing.hostile import hostile_batches
+from penstock.testing.loop_guard import LoopGuard
 from penstock.testing.obligation import require, short
 from penstock.testing.pipeline import TransformLine
+from penstock.testing.snapshot import as_text, changed, with_mutable_parts
 from penstock.testing.watch import Watch
 
 
@@ -28,8 +30,11 @@ class TransformContract(TransformRig):
     ``make_transform`` is needed; ``inputs`` should be given where the settings act on something
     that the samples do not have.
 
-    Cannot check: that what comes out is what the settings ask for; how long a call takes.
+    Cannot check: that what comes out is what the settings ask for; input on which a regular
+    expression of the settings takes for ever, unless ``inputs`` has it.
     """
+
+    penstock_kind: ClassVar[str] = "transform"
 
     # --- the account -----------------------------------------------------------------------
 
@@ -151,10 +156,11 @@ class TransformContract(TransformRig):
             before = as_text(batch)
             _listed(transform.apply(batch))
             _listed(transform.flush(1e9, True))
+            after = as_text(batch)
             require(
-                as_text(batch) == before,
+                after == before,
                 self.test_changes_nothing_in_place,
-                seen=f"{short(before)} became {short(as_text(batch))}",
+                seen=changed(before, after),
                 do="copy a map to change it, and make new objects with msgspec.structs.replace",
             )
 
@@ -197,6 +203,57 @@ class TransformContract(TransformRig):
             self.test_is_stateless_unless_it_says_so,
             seen=f"first {short(first)}, then {short(again)}",
             do="set `stateful = True`, or forget each batch before the next",
+        )
+
+    def test_returns_batches(self) -> None:
+        """``apply`` returns a batch or several, ``flush`` several: nothing else comes out."""
+        transform = self.make_transform()
+        wrong = [
+            made
+            for batch in self._all_inputs()
+            for made in _made(transform.apply(batch))
+            if not isinstance(made, Batch)
+        ]
+        given_up = transform.flush(1e9, True)
+        wrong += [made for made in _made(given_up) if not isinstance(made, Batch)]
+        if isinstance(given_up, Batch):
+            wrong.append(given_up)
+        require(
+            not wrong,
+            self.test_returns_batches,
+            seen=f"it returned {short(wrong[0]) if wrong else ''}",
+            do="return the batch, a list of batches, or an empty list: never None, events or text",
+        )
+
+    @asynchronous
+    async def test_does_not_block_the_loop(self) -> None:
+        """No call stops the event loop for half a second: it would stop every other pipeline."""
+        transform = self.make_transform()
+        async with LoopGuard() as guard:
+            for batch in self._all_inputs():
+                _made(transform.apply(batch))
+                await asyncio.sleep(0)
+            _made(transform.flush(1e9, True))
+        require(
+            not guard.blocked,
+            self.test_does_not_block_the_loop,
+            seen=f"it stood at {'; '.join(guard.blocked[:2])}",
+            do="do less for each event: nothing that sleeps or waits, and patterns of users with "
+            "`penstock.api.Pattern`, whose time is linear",
+        )
+
+    def test_passes_the_kinds_that_it_says(self) -> None:
+        """What comes out is of the kinds that ``passes`` promises for those that went in."""
+        inputs = [*self.inputs(), *sample_batches()]
+        given = frozenset(type(event) for batch in inputs for event in batch.events)
+        promised = self.make_transform().passes(given)
+        made = {type(event) for batch in self._outputs(inputs) for event in batch.events}
+        require(
+            made <= promised,
+            self.test_passes_the_kinds_that_it_says,
+            seen=f"{[kind.__name__ for kind in made - promised]} came out, and `passes` does not "
+            "name them",
+            do="return from `passes` all kinds that may come out: `penstock check` goes by it",
         )
 
     # --- what it lives through -------------------------------------------------------------
@@ -242,6 +299,13 @@ class TransformContract(TransformRig):
         transform = self.make_transform()
         made = [one for batch in inputs for one in _listed(transform.apply(batch))]
         return made + _listed(transform.flush(1e9, True))
+
+
+def _made(result: object) -> list[object]:
+    """Return what a call made, as it is: also what is no batch."""
+    if isinstance(result, Batch):
+        return [result]
+    return list(result) if isinstance(result, Iterable) and result is not None else [result]
 
 
 def _listed(made: Batch | Iterable[Batch]) -> list[Batch]:

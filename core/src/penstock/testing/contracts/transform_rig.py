@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from penstock.api.component import Component, Transform
-from penstock.api.event import KINDS, Batch, Event, Resource, event_id
+from penstock.api.event import Batch, Event, Resource, event_id
 from penstock.bus.stage import Books, Stage
 from penstock.delivery.positions import MemoryPositions
 from penstock.delivery.receipts import BatchReceipt, Lane
@@ -88,23 +88,6 @@ def with_receipts(batches: Sequence[Batch]) -> list[tuple[Batch, BatchReceipt]]:
         receipt = Lane(("sources.contract", str(number)), positions).open(number + 1)
         made.append((msgspec.structs.replace(one, trail=(receipt,)), receipt))
     return made
-
-
-def with_mutable_parts(one: Batch) -> Batch:
-    """Copy a batch into one whose maps and events could be changed by whoever wants to."""
-    of = Resource(one.resource.origin, dict(one.resource.attributes), dict(one.resource.tags))
-    events = [
-        msgspec.structs.replace(event, attributes=dict(event.attributes)) for event in one.events
-    ]
-    return Batch(of, events, one.size, one.trail)
-
-
-def as_text(one: Batch) -> str:
-    """Write down a batch without its receipts, for comparison."""
-    kinds = [KINDS.get(type(event), "?") for event in one.events]
-    resource_text = repr((one.resource.origin, dict(one.resource.attributes), one.resource.tags))
-    events = [repr(event) for event in one.events]
-    return f"{resource_text} {one.size} {list(zip(kinds, events, strict=True))}"
 
 
 def ids(one: Batch) -> list[str]:

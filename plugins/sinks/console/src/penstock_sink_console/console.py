@@ -31,7 +31,7 @@ from penstock.api import (
     TitledEvent,
     encode_events,
 )
-from penstock_sink_console.describe import describe
+from penstock_sink_console.describe import describe, in_words
 from penstock_sink_console.output import Output
 from penstock_sink_console.pretty import Pretty
 from penstock_sink_console.safe import safe, safe_json
@@ -48,6 +48,8 @@ class Console(Sink):
     """
 
     name = "console"
+    requires_api = "1.0"
+    stability = "beta"
     accepts = frozenset({Log, Counter, Gauge, Timer, TitledEvent, Gap})
     order = "stream"
     write_timeout_s = None
@@ -137,7 +139,8 @@ class Console(Sink):
         template, resource = self.config.template, batch.resource
         lines: list[str] = []
         for event in batch.events:
-            text = template.render(resource, event) if template else None
+            shown = in_words(event, template) if template else event
+            text = template.render(resource, shown) if template and shown else None
             lines.append(safe(describe(event) if text is None else text))
         lines.append("")
         return "\n".join(lines).encode()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from weakref import WeakKeyDictionary
 
 from penstock.api import Event, Gap, Log, Resource, TitledEvent, Value, event_id, rfc3339
 from penstock.http import GAP_SEVERITY, Notices, encoded, encoded_word, gap_text
 from penstock_sink_datadog.limits import LOGS, MAX_LOG_AGE_S
-from penstock_sink_datadog.origin import Origins
+from penstock_sink_datadog.origin import Origin
 
 STATUSES = ("", "debug", "debug", "info", "warn", "error", "critical")
 """By the group of four that a severity number is in: unknown, trace, debug, … fatal."""
@@ -35,40 +34,24 @@ MARK = "...[cut]"
 
 
 class Logs:
-    """Encodes logs; what they share with their resource is encoded once."""
+    """Encodes logs; what they share with their origin is encoded once."""
 
-    def __init__(self, origins: Origins, notices: Notices) -> None:
-        self._origins = origins
+    def __init__(self, notices: Notices) -> None:
         self._notices = notices
-        self._known: WeakKeyDictionary[Resource, bytes] = WeakKeyDictionary()
 
-    def encode(self, resource: Resource, event: Event, now_unix_nano: int) -> bytes:
+    def encode(self, resource: Resource, origin: Origin, event: Event, now_unix_nano: int) -> bytes:
         """Return the log's JSON object."""
-        shared = self._known.get(resource) or self._remember(resource)
         severity, text = _severity_and_text(event)
         rest = _time(event, now_unix_nano)
         if status := STATUSES[(severity + 3) // 4] if 0 < severity <= 24 else "":
             rest += b'"status":"%b",' % status.encode()
-        rest += _own(resource, event) + shared
+        rest += _own(resource, event) + origin.shared
         if b'"original_timestamp"' in rest[:32]:
             self._notices.add("logs older than 18 hours, sent with the time of their arrival")
         piece = b'{"message":%b,%b}' % (encoded(text), rest)
         if len(piece) > LOGS.max_event_bytes:
             piece = self._shortened(text, rest)
         return piece
-
-    def _remember(self, resource: Resource) -> bytes:
-        origin = self._origins.of(resource)
-        shared = {
-            "ddsource": origin.source,
-            "service": origin.service,
-            "hostname": origin.hostname,
-            "ddtags": ",".join(origin.tags),
-        }
-        made = encoded({key: value for key, value in shared.items() if value})[1:-1]
-        made = b"," + made if made else b" "
-        self._known[resource] = made
-        return made
 
     def _shortened(self, text: str, rest: bytes) -> bytes:
         """Cut the text so far that all of it fits; too many attributes make it no better."""

@@ -10,6 +10,7 @@ import math
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -78,6 +79,7 @@ class Metrics:
     def __init__(self, config: DatadogSettings) -> None:
         self._prefix = config.metric_prefix.render
         self._totals = config.counters == "total"
+        self._is_tag = lru_cache(1024)(config.metric_tags.matches)
         self._last: OrderedDict[Key, int] = OrderedDict()
 
     def encode(
@@ -95,9 +97,9 @@ class Metrics:
                 made.series.pieces.append(self._gauge(prefix, origin, event))
             elif isinstance(event, Timer):
                 milliseconds = (event.stop - event.start) / 1_000_000
-                _add(timers, _key(prefix + event.name, origin, event), event, milliseconds)
+                _add(timers, self._key(prefix + event.name, origin, event), event, milliseconds)
             elif isinstance(event, Counter):
-                key = _key(prefix + event.name, origin, event)
+                key = self._key(prefix + event.name, origin, event)
                 self._count(made.series, counts, key, event)
         for key, points in counts.items():
             _extend(made.series, self._counted(key, points))
@@ -105,12 +107,12 @@ class Metrics:
             _extend(made.distributions, _distributed(key, points))
         return made
 
-    @staticmethod
-    def _gauge(prefix: str, origin: Origin, event: Gauge) -> bytes:
+    def _gauge(self, prefix: str, origin: Origin, event: Gauge) -> bytes:
         second = event.time_unix_nano // _SECOND
+        tags = self._tags(origin, event)
         series = (
             _series(
-                _key(prefix + name, origin, event),
+                (_name(prefix + name), origin.hostname, tags),
                 GAUGE,
                 [(second, one.value)],
                 unit=UNITS.get(one.unit, ""),
@@ -118,6 +120,15 @@ class Metrics:
             for name, one in event.values.items()
         )
         return b",".join(map(encoded, series))
+
+    def _key(self, name: str, origin: Origin, event: Event) -> Key:
+        return _name(name), origin.hostname, self._tags(origin, event)
+
+    def _tags(self, origin: Origin, event: Event) -> tuple[str, ...]:
+        if not event.attributes:
+            return origin.tags
+        own = [tag(pair(key, one)) for key, one in event.attributes.items() if self._is_tag(key)]
+        return tuple(dict.fromkeys((*origin.tags, *filter(None, own))))
 
     def _count(self, section: Section, counts: dict[Key, Points], key: Key, event: Counter) -> None:
         if self._totals and event.total is not None:
@@ -144,9 +155,9 @@ class Metrics:
             yield owners, encoded(_series(key, COUNT, part, interval=INTERVAL_S))
 
 
-def _key(name: str, origin: Origin, event: Event) -> Key:
-    clean = _NO_NAME.sub("_", name).lstrip("._0123456789")[:MAX_NAME_CHARS]
-    return clean or "unnamed", origin.hostname, _tags(origin, event)
+def _name(text: str) -> str:
+    clean = _NO_NAME.sub("_", text).lstrip("._0123456789")[:MAX_NAME_CHARS]
+    return clean or "unnamed"
 
 
 def _add(series: dict[Key, Points], key: Key, event: Event, value: float) -> None:
@@ -202,13 +213,6 @@ def _series(
     if unit:
         series["unit"] = unit
     return series
-
-
-def _tags(origin: Origin, event: Event) -> tuple[str, ...]:
-    if not event.attributes:
-        return tuple(origin.tags)
-    own = (tag(pair(key, value)) for key, value in event.attributes.items())
-    return tuple(dict.fromkeys((*origin.tags, *filter(None, own))))
 
 
 def _unfit(event: Event, now: int) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from penstock.api import Secret, Template
+from penstock.api import Patterns, Secret, Template
 from penstock.http import Compression, HttpSettings, Url
 
 Site = Literal[
@@ -21,6 +21,19 @@ Site = Literal[
     "ddog-gov.com",
     "us2.ddog-gov.com",
 ]
+
+
+OF_ONE_REQUEST = (
+    "request_id",
+    "uri",
+    "remote_address",
+    "user_agent",
+    "forwarded",
+    "content_length",
+    "created_at",
+    "user_data",
+)
+"""What Cloud Foundry says of a request: as tags, each value would be a series, and paid for."""
 
 
 class DatadogSettings(HttpSettings, frozen=True, kw_only=True):
@@ -46,6 +59,13 @@ class DatadogSettings(HttpSettings, frozen=True, kw_only=True):
     metric_prefix: Annotated[
         Template, Meta(description="Goes before every metric's name, dot and all.")
     ] = Template("")
+    metric_tags: Annotated[
+        Patterns,
+        Meta(
+            description="Names of event attributes that become tags of metrics; by default all "
+            "but those that differ from one request to the next."
+        ),
+    ] = Patterns("*", *(f"!{name}" for name in OF_ONE_REQUEST))
     counters: Annotated[
         Literal["delta", "total"],
         Meta(description="Counters as counts of what was added, or as gauges of their totals."),

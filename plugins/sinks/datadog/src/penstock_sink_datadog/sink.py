@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from weakref import WeakKeyDictionary
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from penstock.api import (
     Batch,
@@ -56,6 +56,8 @@ class DatadogSink(PostingSink):
     """Datadog's logs intake and its metrics intake; both take the same key."""
 
     name = "datadog"
+    requires_api = "1.0"
+    stability = "beta"
     accepts = METRICS_KINDS | {Log, TitledEvent, Gap}
 
     class Config(DatadogSettings, frozen=True, kw_only=True):
@@ -66,11 +68,9 @@ class DatadogSink(PostingSink):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         _check_key(config)
-        origins = Origins(config)
-        self._origins = origins
-        self._logs = Logs(origins, self.notices)
+        self._origins = Origins(config)
+        self._logs = Logs(self.notices)
         self._metrics = Metrics(config)
-        self._known: WeakKeyDictionary[Resource, Origin] = WeakKeyDictionary()
         logs = config.logs_url or Url(f"https://http-intake.logs.{config.site}")
         metrics = config.metrics_url or Url(f"https://api.{config.site}")
         self._intake = _target(_at(logs, LOGS_PATH), _LIST, LOGS)
@@ -90,19 +90,19 @@ class DatadogSink(PostingSink):
 
     def encode(self, batches: Sequence[Batch]) -> Encoded:
         now = time.time_ns()
-        encode = self._logs.encode
         logs: list[Section] = []
         metrics: list[tuple[Resource, Origin, Event]] = []
         for batch in batches:
             resource = batch.resource
-            own = [event for event in batch.events if type(event) not in METRICS_KINDS]
-            if own:
-                logs.append(Section(list(own), [encode(resource, event, now) for event in own]))
-            if len(own) < len(batch.events):
-                origin = self._origin(resource)
-                metrics += [
-                    (resource, origin, one) for one in batch.events if type(one) in METRICS_KINDS
-                ]
+            section = Section([], [])
+            for origin, event in self._with_origins(batch):
+                if type(event) in METRICS_KINDS:
+                    metrics.append((resource, origin, event))
+                else:
+                    section.owners.append(event)
+                    section.pieces.append(self._logs.encode(resource, origin, event, now))
+            if section.owners:
+                logs.append(section)
         # Logs go first: metrics that cannot be sent must not hold them up.
         parcels = [Parcel(self._intake, logs)]
         if not metrics:
@@ -111,6 +111,12 @@ class DatadogSink(PostingSink):
         parcels.append(Parcel(self._series, [made.series]))
         parcels.append(Parcel(self._distributions, [made.distributions]))
         return Encoded(parcels, made.refused)
+
+    def _with_origins(self, batch: Batch) -> Iterable[tuple[Origin, Event]]:
+        of, resource = self._origins.of, batch.resource
+        if self._origins.per_resource:
+            return zip(repeat(of(resource, None)), batch.events, strict=False)
+        return [(of(resource, event), event) for event in batch.events]
 
     def judge(self, answer: Answer, owners: Sequence[Owner]) -> Verdict | None:
         said = answer.json() if answer.ok else None
@@ -130,12 +136,6 @@ class DatadogSink(PostingSink):
         answer = await client.request("GET", url.reveal(), client.destination.headers)
         if not answer.ok:
             client.fail(answer)
-
-    def _origin(self, resource: Resource) -> Origin:
-        origin = self._known.get(resource)
-        if origin is None:
-            origin = self._known[resource] = self._origins.of(resource)
-        return origin
 
 
 def _check_key(config: DatadogSettings) -> None:

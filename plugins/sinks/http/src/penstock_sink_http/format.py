@@ -21,12 +21,15 @@ from penstock_sink_http.settings import HttpSinkSettings
 
 EVERYTHING: frozenset[type[Event]] = frozenset({Log, Counter, Gauge, Timer, TitledEvent, Gap})
 TEXTS: frozenset[type[Event]] = frozenset({Log, Gap})
+NO_PRESET = 'use format = "ndjson" or "json" instead of the preset, which carries logs alone'
 
 
 class Format:
     """One way of writing events; a subclass gives ``sections``, and what else differs."""
 
     accepts = EVERYTHING
+    accepts_more = ""
+    """What carries the other kinds, for the sink's attribute of that name."""
     content_type = "application/json"
     envelope = Envelope()
     limits = Limits()

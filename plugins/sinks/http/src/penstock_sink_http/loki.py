@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from penstock.api import Batch, ConfigError, Event, Gap, Log, Template
 from penstock.http import Client, Envelope, Limits, Notices, Section, Url, encoded, gap_text
-from penstock_sink_http.format import TEXTS, Format, probe_with
+from penstock_sink_http.format import NO_PRESET, TEXTS, Format, probe_with
 from penstock_sink_http.settings import HttpSinkSettings
 
 PUSH = "/loki/api/v1/push"
@@ -27,6 +27,7 @@ class Loki(Format):
     """Lines with their time in nanoseconds, in one stream for each set of labels."""
 
     accepts = TEXTS
+    accepts_more = NO_PRESET
     envelope = Envelope(head=b'{"streams":[', tail=b"]}", between=b",")
     limits = Limits(max_body_bytes=4_000_000)
 

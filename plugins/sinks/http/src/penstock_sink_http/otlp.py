@@ -21,7 +21,7 @@ from penstock.http import (
     events_of,
     gap_text,
 )
-from penstock_sink_http.format import TEXTS, Format, probe_with
+from penstock_sink_http.format import NO_PRESET, TEXTS, Format, probe_with
 
 PATH = "/v1/logs"
 
@@ -34,6 +34,7 @@ class Otlp(Format):
     """
 
     accepts = TEXTS
+    accepts_more = NO_PRESET
     envelope = Envelope(head=b'{"resourceLogs":[', tail=b"]}", between=b",")
     limits = Limits(max_body_bytes=8_000_000)
     statuses = Statuses(fatal=frozenset({500, 501, 505}))

@@ -31,6 +31,7 @@ class Text(Format):
     """A line for each log, as the template says, and for each gap; line breaks are escaped."""
 
     accepts = TEXTS
+    accepts_more = 'use format = "ndjson" or "json"'
     content_type = "text/plain; charset=utf-8"
     envelope = Envelope(between=b"\n", tail=b"\n")
 

@@ -46,6 +46,8 @@ class HttpSink(PostingSink):
     """Posts events to a web server, in a plain format or in the way of a well-known API."""
 
     name = "http"
+    requires_api = "1.0"
+    stability = "beta"
 
     class Config(HttpSinkSettings, frozen=True, kw_only=True):
         """See ``settings.py``."""
@@ -58,6 +60,7 @@ class HttpSink(PostingSink):
         self.method = config.method
         self._format = FORMATS[config.preset or config.format or "ndjson"](config, self.notices)
         self.accepts = self._format.accepts
+        self.accepts_more = self._format.accepts_more
         self._url = self._format.address(config.url)
         self._limits = _limits(self._format.limits, config.max_body_bytes)
         self._by_event = any(not one.per_resource for one in config.headers.values())

@@ -31,7 +31,7 @@ from penstock.http import (
     events_of,
     gap_text,
 )
-from penstock_sink_http.format import TEXTS, Format, one_section, probe_with
+from penstock_sink_http.format import NO_PRESET, TEXTS, Format, one_section, probe_with
 from penstock_sink_http.settings import HttpSinkSettings
 
 PATH = "/services/collector/event"
@@ -48,6 +48,7 @@ class SplunkHec(Format):
     """An object for each event, one after the other; resource, tags and id as indexed fields."""
 
     accepts = TEXTS
+    accepts_more = NO_PRESET
     limits = Limits(max_body_bytes=1_000_000)
     scheme = "Splunk"
 

@@ -66,6 +66,8 @@ class MezmoSink(PostingSink):
     """Mezmo's ingestion API, at Mezmo or on premises."""
 
     name = "mezmo"
+    requires_api = "1.0"
+    stability = "beta"
     accepts = frozenset({Log, Gap})
     default_batch = environment.batch(os.environ)
 

@@ -34,25 +34,23 @@ class Framer:
 
     def octets(self, batches: Sequence[Batch]) -> bytes:
         """Return messages of RFC 6587's octet counting: ``LENGTH SP MESSAGE``."""
+        self._cut = 0
+        texts: list[str] = []
         try:
-            framed = self._simply_counted(batches) or _counted(self._texts(batches)).encode()
+            for batch in batches:
+                texts += self._counted(batch)
+            framed = "".join(texts).encode()
         except UnicodeEncodeError:  # A lone surrogate somewhere.
             framed = b"\0"
         if b"\0" in framed:
-            framed = _counted(self._texts(batches, without_nul)).encode()
+            framed = "".join(_counted(self._texts(batches, without_nul))).encode()
         self._tell()
         return framed
 
-    def _simply_counted(self, batches: Sequence[Batch]) -> bytes:
-        """Return the same, empty unless each message is made in one go."""
-        self._cut = 0
-        framed: list[str] = []
-        for batch in batches:
-            counted = self._layout.counted(batch, self._limit)
-            if counted is None:
-                return b""
-            framed += counted
-        return "".join(framed).encode()
+    def _counted(self, batch: Batch) -> list[str]:
+        """Return a batch's messages, each made in one go if that is possible."""
+        counted = self._layout.counted(batch, self._limit)
+        return _counted(self._add_texts((batch,))) if counted is None else counted
 
     def lines(self, batches: Sequence[Batch]) -> bytes:
         """Return one message a line; what would end a line is escaped."""
@@ -83,9 +81,13 @@ class Framer:
         return cut(message.decode(), limit).encode()
 
     def _texts(self, batches: Sequence[Batch], clean: Clean | None = None) -> list[str]:
+        self._cut = 0
+        return self._add_texts(batches, clean)
+
+    def _add_texts(self, batches: Sequence[Batch], clean: Clean | None = None) -> list[str]:
+        """Return the messages of batches; those that are cut are counted with the others."""
         layout = self._layout
         texts = [text for batch in batches for text in layout.texts(batch, clean)]
-        self._cut = 0
         if texts and max(map(len, texts)) * 4 > self._limit:
             texts = [self._bounded(text) for text in texts]
         return texts
@@ -101,11 +103,9 @@ class Framer:
             self._on_cut(self._cut)
 
 
-def _counted(texts: list[str]) -> str:
+def _counted(texts: list[str]) -> list[str]:
     # isascii() knows the answer without looking: it is a flag of the string.
-    return "".join(
-        [f"{len(text) if text.isascii() else len(text.encode())} {text}" for text in texts]
-    )
+    return [f"{len(text) if text.isascii() else len(text.encode())} {text}" for text in texts]
 
 
 def cut(text: str, limit: int) -> str:

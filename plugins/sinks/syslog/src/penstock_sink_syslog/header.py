@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 NIL = "-"
 """RFC 5424's value for what is not known."""
+
+VALUE_MARK = "...[cut\\]"
+"""The end of a PARAM-VALUE that was too long, escaped as it must be there."""
 
 _NOT_PRINTABLE = re.compile(r"[^!-~]")
 _NOT_IN_TAG = re.compile(r"[^A-Za-z0-9._-]")
@@ -66,6 +70,29 @@ def param_value(text: str, limit: int) -> str:
     if text.isascii() and text.isprintable() and not _TO_ESCAPE.search(text):
         return text
     return _TO_ESCAPE.sub(r"\\\g<0>", _CONTROL.sub(_numbered, repaired(text)))
+
+
+def are_plain(values: Iterable[str], room: int) -> bool:
+    """Say whether PARAM-VALUEs have so many bytes together at most, and nothing to escape."""
+    text = "".join(values)
+    # isprintable() is False for every character that is escaped as a number.
+    return (
+        len(text) <= room and text.isascii() and text.isprintable() and not _TO_ESCAPE.search(text)
+    )
+
+
+def fitted_value(text: str, room: int) -> tuple[str | None, bool]:
+    """Return a PARAM-VALUE of at most so many bytes, and whether it has all of the text.
+
+    None: there is no room even for the mark of what was cut.
+    """
+    kept = min(len(text), max(room, 0))
+    mark = "" if kept == len(text) else VALUE_MARK
+    while len((made := param_value(text, kept) + mark).encode()) > room:
+        if not kept:
+            return (None if text else ""), not text
+        mark, kept = VALUE_MARK, kept * room // (len(made.encode()) + 1)
+    return made, not mark
 
 
 def is_param_name(text: str) -> bool:

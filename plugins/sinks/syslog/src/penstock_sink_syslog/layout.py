@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 
-from penstock.api import Batch, Event, Gap, Log, Resource, Template
+from penstock.api import EMPTY, Batch, Event, Gap, Log, Resource, Template, Value
 from penstock_sink_syslog.severity import ERROR, INFO, WARNING, Facility, head, heads
 from penstock_sink_syslog.wording import gap_text
+
+MAX_KNOWN = 64
+"""Maps of attributes whose texts are remembered for a resource."""
 
 Clean = Callable[[str], str]
 """Escapes what a message must not have; None where nothing has to be."""
@@ -103,6 +106,33 @@ def joined(parts: Iterable[Tail]) -> Tail:
     return lambda resource, event: "".join(
         [part if isinstance(part, str) else part(resource, event) for part in merged]
     )
+
+
+def by_attributes(templates: Iterable[Template]) -> bool:
+    """Say whether, of an event, they need nothing but its attributes."""
+    return all(name.startswith("attributes.") for one in templates for name in one.event_fields)
+
+
+def remembered(tail: Tail) -> Tail:
+    """Make a text that needs nothing but attributes once for each map of them.
+
+    Events share their maps: of the requests to an application only the timers differ.
+    """
+    if isinstance(tail, str):
+        return tail
+    known: dict[int, tuple[Mapping[str, Value], str]] = {}
+
+    def get(resource: Resource, event: Event | None) -> str:
+        attributes = EMPTY if event is None else event.attributes
+        made = known.get(id(attributes))
+        if made is None:
+            if len(known) >= MAX_KNOWN:
+                known.clear()
+            # It keeps the map, so that no other one can get its address.
+            made = known[id(attributes)] = (attributes, tail(resource, event))
+        return made[1]
+
+    return get
 
 
 def between(tail: Tail, resource: Resource, event: Event) -> str:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from weakref import WeakKeyDictionary
 
-from penstock.api import Batch, Event, Gap, Log, Resource
+from penstock.api import Batch, Event, Gap, Log, Resource, Template
 from penstock_sink_syslog.header import hostname, printable
-from penstock_sink_syslog.layout import Clean, Field, Layout, Tail, Templates, between, joined
+from penstock_sink_syslog.layout import (
+    Clean,
+    Field,
+    Layout,
+    Tail,
+    Templates,
+    between,
+    by_attributes,
+    joined,
+    remembered,
+)
+from penstock_sink_syslog.loggregator import KINDS, Loggregator
 from penstock_sink_syslog.severity import Facility
 from penstock_sink_syslog.stamp import DIGITS, rfc5424_second
 from penstock_sink_syslog.structured import Structure
-from penstock_sink_syslog.wording import METRICS, metric_elements
 
 HEADER_BYTES = 504
 """The longest header with ``-`` for structured data, the space before the message included."""
@@ -34,9 +45,19 @@ class Rfc5424(Layout):
     keep a mark as part of the text.
     """
 
-    def __init__(self, templates: Templates, facility: Facility, structure: Structure) -> None:
+    def __init__(
+        self,
+        templates: Templates,
+        facility: Facility,
+        structure: Structure,
+        loggregator: Loggregator,
+    ) -> None:
         super().__init__(templates, facility, "<%d>1 ")
         self._structure = structure
+        self._loggregator = loggregator
+        fields: Sequence[Template] = [getattr(templates, name) for name in _FIELDS]
+        self._by_attributes = by_attributes(fields)
+        self._headers: WeakKeyDictionary[Resource, Tail] = WeakKeyDictionary()
 
     def texts(self, batch: Batch, clean: Clean | None = None) -> list[str]:
         resource = batch.resource
@@ -99,28 +120,38 @@ class Rfc5424(Layout):
 
     def _others(
         self, resource: Resource, event: Event, time: str, clean: Clean | None
-    ) -> list[str]:
-        if type(event) in METRICS:
-            return [
-                f"{self._info}{time}{between(self._make_tail(resource, further), resource, event)}"
-                for further in metric_elements(resource, event)
-            ]
+    ) -> Iterator[str]:
+        if type(event) in KINDS:
+            yield from self._metrics(resource, event, time)
+            return
         head = self._warning if isinstance(event, Gap) else self._info
         body = self._wording(event)
         middle = between(self._tail(resource), resource, event)
-        return [f"{head}{time}{middle}{clean(body) if clean else body}"]
+        yield f"{head}{time}{middle}{clean(body) if clean else body}"
 
-    def _make_tail(self, resource: Resource, further: Sequence[str] = ()) -> Tail:
+    def _metrics(self, resource: Resource, event: Event, time: str) -> Iterator[str]:
+        """Yield the messages of a metric; like Loggregator's they end with the space before MSG."""
+        header = self._headers.get(resource)
+        if header is None:
+            header = self._headers[resource] = self._make_header(resource)
+        start = f"{self._info}{time}{between(header, resource, event)}"
+        for part, elements in self._loggregator.elements(resource, event):
+            yield f"{start}{elements}{self._structure.beside(resource, event, part)} "
+
+    def _make_header(self, resource: Resource) -> Tail:
         parts: list[Tail] = ["Z "]
         for name, bounded in _FIELDS.items():
             parts += [self._field(name, resource, bounded), " "]
-        return joined([*parts, self._data(resource, further), " "])
+        header = joined(parts)
+        return remembered(header) if self._by_attributes else header
 
-    def _data(self, resource: Resource, further: Sequence[str]) -> Tail:
+    def _make_tail(self, resource: Resource) -> Tail:
         structure = self._structure
+        data: Tail = structure.render
         if structure.per_resource:
-            return structure.render(resource, None, further)
-        return lambda resource, event: structure.render(resource, event, further)
+            data = structure.render(resource, None)
+        tail = joined([self._make_header(resource), data, " "])
+        return remembered(tail) if self._by_attributes and structure.by_attributes else tail
 
 
 def _second(time_unix_nano: int) -> tuple[str, int]:

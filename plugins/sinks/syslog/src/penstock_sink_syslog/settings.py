@@ -12,6 +12,9 @@ from penstock_sink_syslog.framing import MIN_MESSAGE_BYTES, Framing
 from penstock_sink_syslog.severity import Facility
 from penstock_sink_syslog.structured import StructuredData
 
+MIN_METRIC_BYTES = 2048
+"""The shortest limit of messages that leaves a metric with its tags the room they need."""
+
 _ONLY_5424 = 'rfc3164 has no place for it; set format = "rfc5424" or leave it out'
 
 
@@ -76,6 +79,10 @@ class SyslogSettings(Sink.Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.layout == "rfc5424":
+            if self.metrics != "skip" and self.max_message_bytes < MIN_METRIC_BYTES:
+                raise ValueError(
+                    f'max_message_bytes: metrics = "structured_data" needs {MIN_METRIC_BYTES}'
+                )
             return
         for name in ("structured_data", "event_id"):
             if getattr(self, name):

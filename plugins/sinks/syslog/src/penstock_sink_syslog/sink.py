@@ -8,6 +8,7 @@ from functools import partial
 from penstock.api import Batch, BatchSettings, Event, Gap, Log, Sink
 from penstock_sink_syslog.framing import MIN_MESSAGE_BYTES, Framer
 from penstock_sink_syslog.layout import Layout, Templates
+from penstock_sink_syslog.loggregator import KINDS, Loggregator
 from penstock_sink_syslog.network import Network
 from penstock_sink_syslog.notices import Notices
 from penstock_sink_syslog.rfc3164 import Rfc3164
@@ -15,7 +16,6 @@ from penstock_sink_syslog.rfc5424 import Rfc5424
 from penstock_sink_syslog.senders import Sender, sender_of
 from penstock_sink_syslog.settings import SyslogSettings
 from penstock_sink_syslog.structured import Structure
-from penstock_sink_syslog.wording import METRICS
 
 OPEN_WRITES = 8192
 """Writes that core may keep open on a connection: most of them wait in the resend window.
@@ -32,6 +32,8 @@ class SyslogSink(Sink):
     """
 
     name = "syslog"
+    requires_api = "1.0"
+    stability = "beta"
     uses_tls = True
     default_batch = BatchSettings(max_wait_ms=0)
 
@@ -52,7 +54,9 @@ class SyslogSink(Sink):
         self._sender: Sender | None = None
         self.accepts: frozenset[type[Event]] = frozenset({Log, Gap})
         if config.metrics == "structured_data":
-            self.accepts |= METRICS
+            self.accepts |= KINDS
+        else:
+            self.accepts_more = _how_to_carry_more(config)
         self.order = "stream"
         self.in_flight = OPEN_WRITES if config.address.is_connection else 1
         self.write_timeout_s = None
@@ -101,10 +105,18 @@ def _layout(config: SyslogSettings, notices: Notices) -> Layout:
         # What listens on a unix socket takes the first word for the tag, and itself for the host.
         with_host = config.address.scheme != "unix"
         return Rfc3164(templates, config.facility, with_host=with_host)
+    # A half for what an operator wants in every message, the other for metrics or the text.
+    half = (config.max_message_bytes - MIN_MESSAGE_BYTES) // 2
     structure = Structure(
         config.structured_data,
         with_event_id=config.event_id,
-        limit=(config.max_message_bytes - MIN_MESSAGE_BYTES) // 2,
+        limit=half,
         on_omit=partial(notices.add, "structured data left out, max_message_bytes is too small"),
     )
-    return Rfc5424(templates, config.facility, structure)
+    cut = partial(notices.add, "metrics cut to max_message_bytes")
+    return Rfc5424(templates, config.facility, structure, Loggregator(half, cut))
+
+
+def _how_to_carry_more(config: SyslogSettings) -> str:
+    set_it = 'set metrics = "structured_data"'
+    return set_it if config.layout == "rfc5424" else f'{set_it} and format = "rfc5424"'

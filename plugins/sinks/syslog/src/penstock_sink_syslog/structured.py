@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from penstock.api import Event, Resource, Setting, Template, event_id
 from penstock_sink_syslog.header import is_param_name, is_sd_id, param_value
+from penstock_sink_syslog.layout import by_attributes
+from penstock_sink_syslog.loggregator import ELEMENTS
 
 EVENT_ID_ELEMENT = "penstock@32473"
 """The SD-ID that carries the event's id; parameters of one's own may join it there."""
@@ -90,18 +92,34 @@ class Structure:
         if with_event_id:
             elements.setdefault(EVENT_ID_ELEMENT, {})[EVENT_ID] = _event_id
         self._elements = [(name, tuple(params.items())) for name, params in elements.items()]
+        self._beside = [one for one in self._elements if one[0] not in ELEMENTS]
         self._limit = limit
         self._on_omit = on_omit
-        templates = (t for params in data.elements.values() for t in params.values())
+        templates = [t for params in data.elements.values() for t in params.values()]
         self.per_resource = not with_event_id and all(one.per_resource for one in templates)
+        self.by_attributes = not with_event_id and by_attributes(templates)
 
-    def render(self, resource: Resource, event: Event | None, further: Sequence[str] = ()) -> str:
+    def render(self, resource: Resource, event: Event | None) -> str:
         """Return the field, ``-`` if nothing has a value."""
-        made = [*further, *[_rendered(one, resource, event) for one in self._elements]]
+        return self._fitted(self._elements, resource, event) or "-"
+
+    def beside(self, resource: Resource, event: Event, part: str) -> str:
+        """Return what stands behind Loggregator's elements, which no other may repeat.
+
+        ``part`` tells apart the messages of one event: what has one id is taken for a repeat.
+        """
+        return self._fitted(self._beside, resource, event, part) if self._beside else ""
+
+    def _fitted(
+        self,
+        elements: Sequence[Element],
+        resource: Resource,
+        event: Event | None,
+        part: str = "",
+    ) -> str:
+        made = [_rendered(one, resource, event, part) for one in elements]
         text = "".join(made)
-        if len(text) * 4 > self._limit:
-            text = self._bounded(made)
-        return text or "-"
+        return self._bounded(made) if len(text) * 4 > self._limit else text
 
     def _bounded(self, elements: Sequence[str]) -> str:
         kept: list[str] = []
@@ -116,19 +134,15 @@ class Structure:
         return "".join(kept)
 
 
-def element(name: str, params: Iterable[tuple[str, str]]) -> str:
-    """Return one SD-ELEMENT with escaped values."""
-    texts = [f' {param}="{param_value(value, VALUE_CHARACTERS)}"' for param, value in params]
-    return f"[{name}{''.join(texts)}]"
-
-
-def _rendered(one: Element, resource: Resource, event: Event | None) -> str:
+def _rendered(one: Element, resource: Resource, event: Event | None, part: str) -> str:
     """Return an element with the parameters that have a value, empty if none has."""
     name, getters = one
     texts = ""
     for param, get in getters:
         value = get(resource, event)
         if value is not None:
+            if part and get is _event_id:
+                value += f"/{part}"
             texts += f' {param}="{param_value(value, VALUE_CHARACTERS)}"'
     return f"[{name}{texts}]" if texts else ""
 

@@ -31,6 +31,8 @@ class Demo(Source):
     """
 
     name = "demo"
+    requires_api = "1.0"
+    stability = "beta"
 
     class Config(Source.Config, frozen=True, kw_only=True):
         """How much the containers print."""

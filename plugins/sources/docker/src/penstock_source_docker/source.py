@@ -35,6 +35,8 @@ class Docker(Source):
     """Reads containers that run, and those that are started later, through the engine's API."""
 
     name = "docker"
+    requires_api = "1.0"
+    stability = "beta"
     uses_tls = True
 
     class Config(Source.Config, frozen=True, kw_only=True):

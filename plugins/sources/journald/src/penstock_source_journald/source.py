@@ -41,6 +41,8 @@ class Journald(Source):
     """Reads a journal's entries in their order, through journalctl or a gateway."""
 
     name = "journald"
+    requires_api = "1.0"
+    stability = "beta"
     uses_tls = True
 
     class Config(Settings, frozen=True, kw_only=True):

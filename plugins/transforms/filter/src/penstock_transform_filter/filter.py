@@ -6,7 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from penstock.api import Batch, Rules, Transform
+from penstock.api import Batch, Event, Rules, Transform
+from penstock_transform_filter.kinds import drops_all, may_match
 
 
 class Filter(Transform):
@@ -17,6 +18,8 @@ class Filter(Transform):
     """
 
     name = "filter"
+    requires_api = "1.0"
+    stability = "beta"
 
     class Config(Transform.Config, frozen=True, kw_only=True):
         """The rules."""
@@ -30,6 +33,16 @@ class Filter(Transform):
         ] = Rules()
 
     config: Config
+
+    def passes(self, kinds: frozenset[type[Event]]) -> frozenset[type[Event]]:
+        """Leave out the kinds that no ``keep`` rule can match, and those that one drops whole."""
+        keep, drop = self.config.keep, self.config.drop
+        return frozenset(
+            kind
+            for kind in kinds
+            if (not keep or any(may_match(rule, kind) for rule in keep.tables))
+            and not any(drops_all(rule, kind) for rule in drop.tables)
+        )
 
     def apply(self, batch: Batch) -> Batch:
         """Return the batch without what the rules leave out."""

@@ -20,6 +20,8 @@ class Hostname(Transform):
     """
 
     name = "hostname"
+    requires_api = "1.0"
+    stability = "beta"
     mounted: ClassVar[str] = names.MOUNTED
     """The name that the operator mounted: better than the one that Docker tells."""
     own: ClassVar[str] = names.OWN

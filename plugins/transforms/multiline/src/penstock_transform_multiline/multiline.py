@@ -21,6 +21,8 @@ class Multiline(Transform):
     """Joins stack traces by presets, or entries by a pattern, each container and stream alone."""
 
     name = "multiline"
+    requires_api = "1.0"
+    stability = "beta"
     stateful = True
     max_held_bytes: ClassVar[int] = 67_108_864
     """What may be held over all containers; then what was held first is emitted first."""

@@ -25,6 +25,8 @@ class Tagging(Transform):
     """
 
     name = "tagging"
+    requires_api = "1.0"
+    stability = "beta"
 
     class Config(Transform.Config, frozen=True, kw_only=True):
         """What is added and removed."""

@@ -1,0 +1,143 @@
+"""Cloud Foundry's Firehose, or the stream of one application."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
+
+from penstock.api import BufferSettings, ConfigError, Outlet, Resource, RetryableError, Source
+from penstock_source_firehose.errors import AwayError
+from penstock_source_firehose.settings import Settings, check, kinds
+
+if TYPE_CHECKING:
+    from penstock_source_firehose.client import Client
+    from penstock_source_firehose.connection import Access
+    from penstock_source_firehose.feed import Feed
+    from penstock_source_firehose.origins import Origin
+    from penstock_source_firehose.sending import Sending
+
+
+class Firehose(Source):
+    """Reads envelopes as they come: what is not read at once is gone."""
+
+    name = "firehose"
+    requires_api = "1.0"
+    uses_tls = True
+    replayable = False
+    default_buffer: ClassVar[BufferSettings] = BufferSettings(
+        type="disk", when_full="drop_oldest", max_disk_bytes=1_073_741_824
+    )
+
+    class Config(Settings, frozen=True, kw_only=True):
+        """Where the firehose is, who reads it, and what of it."""
+
+    config: Config
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        check(config)
+        self.kinds = kinds(config)
+        self._client: Client | None = None
+        self._access: Access | None = None
+        self._out: Outlet | None = None
+        self._sending: Sending | None = None
+
+    async def open(self) -> None:
+        """Make ready; whoever is away now may come yet, so nothing is connected to."""
+        await self.close()
+        # Only where it is used: the client and protobuf take 30 MB.
+        from penstock_source_firehose.client import Client
+        from penstock_source_firehose.connection import Access
+        from penstock_source_firehose.credentials import credentials
+
+        self._client = Client(self.context.tls)
+        proof = credentials(self.config)
+        self._access = Access(self.config, self._client, proof, self._feed())
+
+    async def check(self) -> None:
+        """Connect once, and read nothing."""
+        await self.open()
+        if self._access:
+            await (await self._access.connect()).close()
+
+    async def run(self, out: Outlet) -> None:
+        """Read until cancelled, or until no stream can be opened."""
+        from penstock_source_firehose.connection import Streams
+
+        if self._access is None:
+            raise AwayError("not open")
+        sending = self._sending_to(out)
+        streams = Streams(self._access, sending, self.context.log)
+        final = True
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(sending.run())
+                for _ in range(self.config.connections):
+                    tasks.create_task(streams.keep(tasks))
+        except* (RetryableError, ConfigError) as group:
+            final = False
+            raise _first(group) from None
+        finally:
+            await streams.close()
+            left = await sending.finish(final=final)
+            if left:
+                self.context.log.error(
+                    "read, but not taken in before the end", extra={"events": left}
+                )
+
+    async def close(self) -> None:
+        """Hang up."""
+        client, self._client, self._access = self._client, None, None
+        if client:
+            await client.close()
+
+    def _feed(self) -> Feed:
+        """Return what opens streams of the protocol that is asked for."""
+        from penstock_source_firehose.origins import Origins
+
+        config, origins = self.config, Origins(self._forgotten)
+        if config.protocol == "v1":
+            from penstock_source_firehose.dropsonde import Dropsonde
+            from penstock_source_firehose.traffic_controller import TrafficController
+
+            return TrafficController(config, Dropsonde(origins, self.kinds, config.max_line_bytes))
+        from penstock_source_firehose.envelopes import Envelopes
+        from penstock_source_firehose.gateway import Gateway
+
+        return Gateway(config, Envelopes(origins, config.max_line_bytes))
+
+    def _sending_to(self, out: Outlet) -> Sending:
+        """Return where events go: the same as before if it is the same way out.
+
+        A start says what may have come since the last event that was read before it.
+        """
+        from penstock_source_firehose.losses import AWAY
+        from penstock_source_firehose.sending import LANE, Sending
+
+        if self._sending is None or self._out is not out:
+            last = out.position(LANE)
+            last = last if isinstance(last, int) else 0
+            self._sending = Sending(out, self._resource(), self.kinds, last)
+            self._out = out
+            if last:
+                self._sending.losses.cut(AWAY, last)
+        return self._sending
+
+    def _resource(self) -> Resource:
+        """Return the stream itself, for what is said of none of its origins."""
+        config = self.config
+        name = config.app or config.subscription_id
+        host = urlsplit(config.url or config.api).netloc
+        return Resource(f"firehose:{name}", {"service.name": "firehose", "server.address": host})
+
+    def _forgotten(self, origin: Origin) -> None:
+        if self._sending:
+            self._sending.retire(origin)
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error if isinstance(error, Exception) else RetryableError(str(error))

@@ -1,0 +1,160 @@
+"""The generated pages are there, as the code has them, and complete."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from docs.making import pictures, reference
+from docs.making.reference import outcomes
+from tests.conftest import Member
+
+import penstock.api
+import penstock.http
+import penstock.testing
+from penstock.api import Outcome
+from penstock.cli.main import main
+from penstock.config.settings import settings_of
+from penstock.plugins import Plugins
+from penstock.telemetry import METRICS
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    return reference.pages()
+
+
+def test_every_page_is_as_the_code_has_it() -> None:
+    found = reference.differences()
+    assert not found, f"run `{reference.COMMAND}`: {', '.join(found)}"
+
+
+def test_every_picture_is_as_it_is_drawn() -> None:
+    drawn = pictures.pictures()
+    there = {path.name: path.read_text() for path in pictures.FOLDER.iterdir()}
+    assert there == drawn, f"run `{reference.COMMAND}`"
+    for svg in drawn.values():
+        root = ElementTree.fromstring(svg)
+        assert root.findtext("{http://www.w3.org/2000/svg}title")
+
+
+def test_a_stale_a_missing_and_a_needless_page_are_noticed(
+    tmp_path: Path, pages: dict[str, str]
+) -> None:
+    for name, text in pages.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert reference.differences(tmp_path) == []
+    (tmp_path / "metrics.md").write_text("old")
+    (tmp_path / "outcomes.md").unlink()
+    (tmp_path / "more.md").write_text("")
+    assert reference.differences(tmp_path) == [
+        "metrics.md is stale",
+        "more.md is made from nothing any more",
+        "outcomes.md is missing",
+    ]
+
+
+def test_every_plugin_has_a_page_with_every_setting(pages: dict[str, str], plugin: Member) -> None:
+    assert plugin.plugin is not None
+    kind, type_ = plugin.plugin
+    text = pages[f"plugins/{kind}-{type_}.md"]
+    settings = settings_of(Plugins().component(kind, type_).Config)
+    for one in settings:
+        assert one.description, f"{kind} {type_}: {one.name} has no description"
+        assert f"| `{one.name}` |" in text
+    assert f"(plugins/{kind}-{type_}.md)" in pages["plugins.md"]
+
+
+def test_every_command_and_option_is_there(pages: dict[str, str]) -> None:
+    text = pages["commands.md"]
+    missing = [name for name in _names(main, "penstock") if name not in text]
+    assert missing == []
+
+
+def _names(command: click.Command, path: str) -> Iterator[str]:
+    context = click.Context(command)
+    yield from (opt for p in command.params if isinstance(p, click.Option) for opt in p.opts)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            yield f"`{path} {name}`"
+            sub = command.get_command(context, name)
+            assert sub is not None
+            yield from _names(sub, f"{path} {name}")
+
+
+@pytest.mark.parametrize(
+    ("module", "page"),
+    [(penstock.api, "contract"), (penstock.http, "http"), (penstock.testing, "testing")],
+)
+def test_every_public_name_is_there_and_says_what_it_is(
+    module: object, page: str, pages: dict[str, str]
+) -> None:
+    entries = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", pages[f"{page}.md"], re.M | re.S))
+    assert entries.keys() == set(getattr(module, "__all__"))  # noqa: B009
+    silent = [
+        name for name, text in entries.items() if not re.search(r"^[A-Z`*].*[.:]", text, re.M)
+    ]
+    assert silent == []
+
+
+def test_every_metric_outcome_and_exit_code_is_there(pages: dict[str, str]) -> None:
+    assert all(f"| `{one.name}` |" in pages["metrics.md"] for one in METRICS)
+    assert all(f"| `{one}` |" in pages["outcomes.md"] for one in Outcome)
+    assert all(f"| `{code}` |" in pages["commands.md"] for code in (0, 1, 2, 78))
+
+
+def test_every_reason_that_core_gives_is_explained(workspace: Path) -> None:
+    known = {reason for some in outcomes.REASONS.values() for reason in some}
+    known |= outcomes.RETRY_REASONS.keys()
+    given = set(_reasons(workspace / "core/src/penstock"))
+    assert given - known == set()
+    assert {word for word in known if re.fullmatch(r"[a-z_]+", word)} - given == set()
+
+
+CALLS = {"count", "settle", "refuse", "leave", "bury", "_dead", "_failed", "_settle", "_lost",
+         "_on_drop", "_on_lost", "abandon", "count_unwritten", "add"}  # fmt: skip
+
+
+def _reasons(folder: Path) -> Iterator[str]:
+    """Words that bus and delivery pass on as a reason; those of sources are no outcome's."""
+    for path in {*folder.glob("bus/*.py"), *folder.glob("delivery/*.py")}:
+        if path.name == "source_runner.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            for constant in _places(node):
+                if isinstance(constant, ast.Constant) and re.fullmatch(
+                    r"[a-z]+(_[a-z]+)*", str(constant.value)
+                ):
+                    yield str(constant.value)
+
+
+def _places(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if name in CALLS:
+            for argument in node.args:
+                yield from (
+                    ast.walk(argument)
+                    if isinstance(argument, ast.IfExp | ast.Tuple)
+                    else [argument]
+                )
+    elif isinstance(node, ast.FunctionDef) and node.name == "_reason":
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Return) and inner.value:
+                yield from ast.walk(inner.value)
+    elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "REASON":
+        yield node.value
+
+
+def test_the_command_that_the_report_names_exists(workspace: Path) -> None:
+    argv = [*reference.COMMAND.split(), "--dry-run"]
+    done = subprocess.run(argv, cwd=workspace, capture_output=True, text=True, check=True)
+    assert "docs.making.reference" in done.stdout

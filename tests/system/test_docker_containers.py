@@ -209,6 +209,20 @@ async def test_containers_that_ran_before(docker_engine: Engine) -> None:
         assert out.lines() == lines
 
 
+async def test_what_had_ended_before_is_read_once_if_asked_for(docker_engine: Engine) -> None:
+    container = docker_engine.run("old", "echo first; echo second", detach=False)
+    async with reading(docker_engine.host, start_at="beginning") as out:
+        await out.until_lines(2)
+        await docker(docker_engine, "start", container)
+        await all_of(docker_engine, out, container, 2)
+    assert out.lines() == ["first", "second"] * 2
+    async with reading(docker_engine.host, out.committed, start_at="beginning") as after:
+        await docker(docker_engine, "start", container)
+        await after.until_lines(2)
+    assert after.lines() == ["first", "second"]
+    assert after.gaps == []
+
+
 async def test_a_container_that_was_stopped_before_begins_with_its_new_run(
     docker_engine: Engine,
 ) -> None:

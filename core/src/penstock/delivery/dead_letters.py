@@ -113,6 +113,7 @@ class StoredDeadLetters:
         self._telemetry = telemetry
         self._configuration = configuration
         self._trimming: asyncio.Task[None] | None = None
+        self._trim_at = 0
         self._log = logging.getLogger(f"penstock.{table}")
 
     @property
@@ -146,14 +147,16 @@ class StoredDeadLetters:
             self.trim(letter.last_unix_nano)
 
     def trim(self, now: int) -> None:
+        self._trim_at = now
         if self.count and (self._trimming is None or self._trimming.done()):
-            self._trimming = asyncio.create_task(self._trim(now), name=f"{self._table} trims")
+            self._trimming = asyncio.create_task(self._trim(), name=f"{self._table} trims")
 
-    async def _trim(self, now: int) -> None:
+    async def _trim(self) -> None:
         age = self._settings.max_age_s
-        before = now - age * 10**9 if age else 0
-        async with self._journal.choosing:
-            await self._discard_old(before)
+        while self._trim_at:  # Set anew when letters came while others were discarded.
+            now, self._trim_at = self._trim_at, 0
+            async with self._journal.choosing:
+                await self._discard_old(now - age * 10**9 if age else 0)
 
     async def _discard_old(self, before: int) -> None:
         try:

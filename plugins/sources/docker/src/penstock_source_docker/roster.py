@@ -142,6 +142,8 @@ class Roster:
             return True
         if one.state == "created":
             return False
+        if self._shared.start_at == "beginning":
+            return True
         is_new = (one.created + 1) * 1_000_000_000 > self._shared.began
         return is_new or self._shared.out.position(one.id) is not None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.plugin_lab import distribute
 
 HEAD = """
-import asyncio, sys, time
+import asyncio, sys, threading, time
 from collections.abc import Sequence
 from penstock.api import (
     API_VERSION, Batch, BatchSettings, Log, Resource, Sink, Source, Transform, heap_size, hookimpl,
@@ -91,6 +91,12 @@ BAD_SINKS = {
     async def write(self, batches):
         return None
 """,
+    "threaded": """
+    async def open(self):
+        threading.Thread(target=linger).start()
+    async def write(self, batches):
+        return None
+""",
     "quitting": """
     async def open(self):
         self.task = asyncio.create_task(self.quit())
@@ -126,7 +132,10 @@ BAD_SINKS = {
         return None
 """,
 }
-TAIL = {"sleeping": "def nap():\n    time.sleep(3)\n"}
+TAIL = {
+    "sleeping": "def nap():\n    time.sleep(3)\n",
+    "threaded": "def linger():\n    threading.Event().wait()\n",
+}
 
 
 def distribute_bad(folder: Path) -> None:
@@ -137,6 +146,10 @@ def distribute_bad(folder: Path) -> None:
         module = f"penstock_bad_{name}"
         text = HEAD + SINK.format(name=name, body=body) + TAIL.get(name, "")
         distribute(folder, f"penstock-sink-{name}", {f"sink-{name}": module}, {module: text})
+    for owner in ("penstock-sink-twin", "rival"):
+        module = f"{owner.replace('-', '_')}_twin"
+        text = HEAD + SINK.format(name="twin", body=BAD_SINKS["leaky"])
+        distribute(folder, owner, {"sink-twin": module}, {module: text})
     for name, text in {
         "importing": "import module_that_is_not_there",
         "other": HEAD + SINK.format(name="other", body='requires_api = "99.0"'),

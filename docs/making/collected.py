@@ -22,7 +22,7 @@ def sources(root: Path) -> dict[str, str]:
         kind, type_ = readme.parts[-3:-1]
         found[str(readme.relative_to(root))] = f"plugins/{kind.removesuffix('s')}-{type_}.md"
     for readme in sorted(root.glob("examples/**/README.md")):
-        if "node_modules" not in readme.parts:
+        if not any(part.startswith(".") for part in readme.relative_to(root).parts):
             name = "-".join(readme.parent.relative_to(root).parts)
             found[str(readme.relative_to(root))] = f"guides/{name}.md"
     return found
@@ -31,7 +31,19 @@ def sources(root: Path) -> dict[str, str]:
 def pages(root: Path) -> dict[str, str]:
     """Make all of them."""
     made = {uri: (root / name).read_text() for name, uri in sources(root).items()}
+    if "changelog.md" in made:
+        made["changelog.md"] += _not_released(root)
     return {**made, "examples.md": _examples(root), "decisions/index.md": _decisions(root)}
+
+
+def _not_released(root: Path) -> str:
+    parts = ["\n## Not released yet"]
+    for sort in ("added", "changed", "fixed", "removed"):
+        texts = [path.read_text() for path in sorted((root / "changelog.d").glob(f"*.{sort}.md"))]
+        parts += [f"### {sort.capitalize()}", *("* " + " ".join(t.split()) for t in texts)] * bool(
+            texts
+        )
+    return "\n\n".join(parts) + "\n"
 
 
 def _examples(root: Path) -> str:

@@ -1,4 +1,4 @@
-"""Hooks of mkdocs: pages from outside docs/, the links between them, and the navigation."""
+"""Hooks of mkdocs: pages from outside docs/, links between them, the navigation, the search."""
 
 from __future__ import annotations
 
@@ -41,3 +41,11 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     """Take the escape of a bar in a table's code away, which only this Markdown shows."""
     lines = html.split("\n")
     return "\n".join(x.replace("\\|", "|") if x.startswith("<td") else x for x in lines)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Make the search index a script: a page that is read from a file may not fetch."""
+    folder = Path(config["site_dir"]) / "search"
+    made = folder / "search_index.json"
+    (folder / "search_index.js").write_text(f"var searchIndex = {made.read_text()};\n")
+    (folder / "worker.js").unlink(missing_ok=True)

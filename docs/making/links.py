@@ -9,18 +9,18 @@ from pathlib import Path
 from docs.making import collected
 
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
-_FENCED = re.compile(r"(^ *```[^\n]*\n.*?^ *```$)", re.MULTILINE | re.DOTALL)
+_FENCED = re.compile(r"^ *(`{3,})[^\n]*\n.*?^ *\1$", re.MULTILINE | re.DOTALL)
 
 
 def rewritten(markdown: str, uri: str, known: set[str], root: Path) -> str:
     """Rewrite the links of a page; ``known`` are the site's files."""
     sources = collected.sources(root)
     origin = next((name for name, made in sources.items() if made == uri), f"docs/{uri}")
-    pieces = _FENCED.split(markdown)
-    return "".join(
-        piece if _FENCED.match(piece) else _prose(piece, uri, origin, known, root)
-        for piece in pieces
-    )
+    made, at = "", 0
+    for block in _FENCED.finditer(markdown):
+        made += _prose(markdown[at : block.start()], uri, origin, known, root) + block[0]
+        at = block.end()
+    return made + _prose(markdown[at:], uri, origin, known, root)
 
 
 def _prose(text: str, uri: str, origin: str, known: set[str], root: Path) -> str:

@@ -127,7 +127,7 @@ def argv(name: str, folder: Path, port: int, sink: int, count: int) -> list[str]
     """How one of them is started."""
     if name.startswith("bare"):
         bare = [sys.executable, "-m", "tests.benchmarks.bare_firehose"]
-        bare += ["--read"] if name == "bare" else []
+        bare += ["--unread"] if name == "bare unread" else []
         return [*bare, "--port", str(port), "--count", str(count)]
     file = folder / "penstock.toml"
     given = {"state_dir": folder / "state", "port": port, "sink": sink}

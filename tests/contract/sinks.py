@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import count
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from penstock.api import Sink
 from penstock.testing import MemoryDestination, MemorySink, SinkContract, configured
 from penstock.testing.obligation import ObligationError
+
+numbers = count(1)
 
 
 class SinkUnderTest(SinkContract):
@@ -20,7 +23,7 @@ class SinkUnderTest(SinkContract):
     def __init__(self, sink: type[MemorySink], *, patience_s: float = 3.0, **settings: Any) -> None:
         self.sink = sink
         self.patience_s = patience_s
-        self.settings = {"destination": f"unit {id(self)}", **settings}
+        self.settings = {"destination": f"unit {next(numbers)}", **settings}
         self.destination = MemoryDestination.named(self.settings["destination"])
 
     def make_sink(self) -> Sink:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 import pytest
 
 from penstock.api import Batch, Outlet, Receipt, RetryableError
 from penstock.testing import MemoryOrigin, MemorySource, SourceContract, configured
 from penstock.testing.obligation import ObligationError
+
+numbers = count(1)
 
 
 class SourceUnderTest(SourceContract):
@@ -20,7 +23,7 @@ class SourceUnderTest(SourceContract):
     def __init__(self, source: type[MemorySource], patience_s: float = 3.0) -> None:
         self.source = source
         self.patience_s = patience_s
-        self.name = f"unit {id(self)}"
+        self.name = f"unit {next(numbers)}"
         self.origin = MemoryOrigin.named(self.name)
 
     def make_source(self) -> MemorySource:

@@ -39,8 +39,10 @@ class TestDockerEngine(SourceContract):
         return configured(Docker, settings)
 
     async def produce(self, lines: Sequence[str]) -> None:
-        data = "".join(f"{line}\n" for line in lines).encode()
-        await asyncio.to_thread(self._print, data)
+        await self.produce_bytes([line.encode() for line in lines])
+
+    async def produce_bytes(self, lines: Sequence[bytes]) -> None:
+        await asyncio.to_thread(self._print, b"".join(line + b"\n" for line in lines))
 
     async def break_origin(self) -> None:
         await asyncio.to_thread(self.engine.stop)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 import pytest
 
+from penstock.api import RetryableError
 from penstock.testing import MemoryDestination, MemorySink, SinkContract, configured
+
+numbers = count(1)
 
 
 class TestMemorySink(SinkContract):
-    patience_s = 1.0
-
     @pytest.fixture(autouse=True)
     def _destination(self) -> None:
-        self.name = f"contract {id(self)}"
+        self.name = f"contract {next(numbers)}"
         self.destination = MemoryDestination.named(self.name)
 
     def make_sink(self) -> MemorySink:
@@ -29,6 +31,9 @@ class TestMemorySink(SinkContract):
 
     async def hang_destination(self) -> None:
         self.destination.hang()
+
+    async def throttle_destination(self, retry_after_s: int) -> None:
+        self.destination.fail(RetryableError("too many", retry_after=retry_after_s))
 
     async def refuse(self, text: str) -> None:
         self.destination.refuse(lambda event: getattr(event, "body", "") == text)

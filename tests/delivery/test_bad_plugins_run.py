@@ -107,7 +107,7 @@ def runs(site: Path, tmp_path: Path) -> Iterator[Any]:
 
 
 def test_what_cannot_be_used_is_left_out_by_name(runs: Any) -> None:
-    bad = ("importing", "other", "sideways", "bottomless", "listed")
+    bad = ("importing", "other", "twin", "sideways", "bottomless", "listed")
     run = runs(*bad)
     run.until_delivered()
     said = {
@@ -117,7 +117,8 @@ def test_what_cannot_be_used_is_left_out_by_name(runs: Any) -> None:
     assert run.stop() == 0
     assert sorted(map(int, run.shelf.read_text().split())) == list(range(LINES))
     assert "No module named 'module_that_is_not_there'" in said["importing"]
-    assert "pip install penstock-sink-importing (it brings what it depends on)" in said["importing"]
+    assert "pip uninstall penstock-sink-importing and tell its authors" in said["importing"]
+    assert "penstock-sink-twin and rival both bring sink-twin: pip uninstall" in said["twin"]
     assert "penstock-sink-other 1.0 needs API 99.0" in said["other"]
     assert "its order is 'sideways': expected" in said["sideways"]
     assert "its in_flight is 0: expected 1 or more" in said["bottomless"]
@@ -145,6 +146,15 @@ def test_tasks_left_behind_are_named_at_the_stop(runs: Any) -> None:
     first, second = run.records("penstock.sinks.clinging")
     assert first["message"].startswith("left a task behind, which is cancelled: It.poll, ")
     assert second["message"].startswith("left a task behind that ignores its cancellation: ")
+
+
+def test_a_thread_left_behind_is_named_and_keeps_no_process(runs: Any) -> None:
+    run = runs("threaded")
+    run.until_delivered()
+    assert run.stop() == 0
+    (said,) = run.records("penstock.sinks.threaded")
+    assert said["message"].startswith("left a thread behind that does not end: linger, ")
+    assert said["message"].endswith(" (penstock-sink-threaded 1.0)")
 
 
 def test_what_blocks_the_loop_is_named(runs: Any) -> None:

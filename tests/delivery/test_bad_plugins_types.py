@@ -21,27 +21,33 @@ from penstock.api import (
 from tests.delivery.bad import LINES, BadHolder, BadSink, BadSource, BadTransform, beside
 from tests.delivery.lab import Lab
 
-WRONG: dict[str, Callable[[Batch], Any]] = {
-    "events": lambda batch: list(batch.events),
-    "nothing": lambda batch: None,
-    "text": lambda batch: "text",
-    "number": lambda batch: [3],
-    "lost": lambda batch: replace(batch, events=batch.events[1:]),
-    "made": lambda batch: replace(batch, events=(*batch.events, Log(1, "made"))),
-    "no receipts": lambda batch: replace(batch, trail=()),
-    "no resource": lambda batch: replace(batch, resource="web"),
-    "no size": lambda batch: replace(batch, size="big"),
-    "nothing at all": lambda batch: Batch(None, None, 0),  # type: ignore[arg-type]
+WRONG: dict[str, tuple[Callable[[Batch], Any], str]] = {
+    "events": (lambda batch: list(batch.events), "it gave Log, not a Batch"),
+    "nothing": (lambda batch: None, "it returned NoneType, not a Batch or several"),
+    "text": (lambda batch: "text", "it gave str, not a Batch"),
+    "number": (lambda batch: [3], "it gave int, not a Batch"),
+    "lost": (lambda batch: replace(batch, events=batch.events[1:]), "1 events lost"),
+    "made": (lambda batch: replace(batch, events=(*batch.events, Log(1, "x"))), "1 events made"),
+    "no receipts": (lambda batch: replace(batch, trail=()), "a batch lost its receipts"),
+    "no resource": (lambda batch: replace(batch, resource="web"), "has 'web' as its resource"),
+    "no size": (lambda batch: replace(batch, size="big"), "has the size 'big': heap bytes"),
+    "texts": (
+        lambda batch: replace(batch, events=[one.body for one in batch.events]),  # type: ignore[union-attr]
+        "a batch of it holds str, which is no event",
+    ),
+    "nothing at all": (lambda batch: Batch(None, None, 0), "NoneType"),  # type: ignore[arg-type]
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("wrong", "words"), WRONG.values(), ids=WRONG)
 async def test_a_transform_that_returns_something_else_is_refused(
-    lab: Lab, wrong: Callable[[Batch], Any]
+    lab: Lab, wrong: Callable[[Batch], Any], words: str
 ) -> None:
     lab.transforms["bad"] = type("Wrong", (BadTransform,), {"apply": lambda self, one: wrong(one)})
     await beside(lab, bad="a > bad > x", sink="x")
     assert lab.counts("x") == {"dead_lettered": len(LINES)}
+    letters = lab.runtime.graph.sinks["x"].settling.dead_letters.letters  # type: ignore[union-attr]
+    assert {words in one.response for one in letters} == {True}
 
 
 @pytest.mark.filterwarnings("ignore:coroutine")
@@ -56,14 +62,22 @@ async def test_an_apply_that_is_a_coroutine_is_refused(lab: Lab) -> None:
 
 
 async def test_what_is_no_event_is_counted_as_such(lab: Lab) -> None:
+    """Only the last of a batch is looked at before the sinks do."""
+
     class Texts(BadTransform):
         def apply(self, batch: Batch) -> Batch:
-            return replace(batch, events=[one.body for one in batch.events])  # type: ignore[union-attr]
+            texts = [one.body for one in batch.events]  # type: ignore[union-attr]
+            return replace(batch, events=[*texts[:-1], batch.events[-1]])
 
     lab.transforms["bad"] = Texts
-    await beside(lab, bad="a > bad > x", sink="x")
+    lab.origin("a").write(LINES)
+    await lab.start(lab.plan(bad="a > bad > x"))
+    assert await lab.stop() == 0
     outcomes = lab.services.ledger.total("sinks.x").outcomes
-    assert outcomes == {(Outcome.FILTERED, "kind: str, which is no event"): len(LINES)}
+    assert outcomes == {
+        (Outcome.FILTERED, "kind: str, which is no event"): len(LINES) - 1,
+        (Outcome.DELIVERED, ""): 1,
+    }
 
 
 @pytest.mark.parametrize("flushed", [None, "text", [3], [Batch(Resource("z"), (Log(1, "z"),), 9)]])

@@ -208,6 +208,22 @@ async def test_a_close_that_raises_hides_no_config_error(lab: Lab) -> None:
         await lab.ended()
 
 
+@pytest.mark.parametrize("table", ["sources.a", "transforms.grep", "sinks.x"])
+async def test_a_reload_that_would_break_what_runs_is_refused(
+    lab: Lab, table: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan = {"main": "a > grep > x"}
+    await lab.start(lab.plan(**plan))
+    lab.broken = {table: "two bring it", "sinks.new": "it is broken, but never ran"}
+    assert not await lab.reload(lab.plan(**plan, more="b > new y"))
+    assert f"the old configuration runs on:\n{table}: two bring it" in caplog.text
+    assert "never ran" not in caplog.text
+    lab.origin("a").write(["1"])
+    await lab.until(lambda: lab.lines("x") == ["1"])
+    del lab.broken[table]
+    assert await lab.reload(lab.plan(**plan, more="b > new y"))
+
+
 async def test_plugins_that_do_not_load_are_left_out(lab: Lab) -> None:
     lab.origin("a").write(["1", "2"])
     lab.broken = {

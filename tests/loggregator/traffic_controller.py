@@ -7,6 +7,7 @@ import random
 import re
 import ssl
 from collections.abc import Iterable, Mapping
+from urllib.parse import unquote
 
 from penstock.api.event import EMPTY
 from tests.loggregator import dropsonde
@@ -212,10 +213,11 @@ class TrafficController(Front):
 
 
 def _subscription(asked: Asked) -> Subscription | None:
-    if found := _FIREHOSE.fullmatch(asked.path):
+    path = unquote(asked.path)  # Go matches what is decoded: %2F ends a part of it.
+    if found := _FIREHOSE.fullmatch(path):
         (chosen, *_) = asked.query.get("filter-type", [""])
         return chosen if chosen in _FILTERS else "", found[1]
-    found = _STREAM.fullmatch(asked.path)
+    found = _STREAM.fullmatch(path)
     return ("app", found[1]) if found else None
 
 

@@ -108,11 +108,21 @@ def test_the_search_finds_words_of_every_part(site: Path) -> None:
     assert (site / "search/lunr.js").exists()
 
 
+def test_the_search_needs_no_server(site: Path) -> None:
+    """A page that is read from a file may load scripts, but may not fetch."""
+    script = (site / "search/search_index.js").read_text()
+    index = script.removeprefix("var searchIndex = ").removesuffix(";\n")
+    assert json.loads(index) == json.loads((site / "search/search_index.json").read_text())
+    code = (site / "search/main.js").read_text()
+    assert "load('lunr.js', function () { load('search_index.js'" in code
+    assert not re.search(r"new Worker|fetch\(|XMLHttpRequest", code)
+
+
 def test_every_concept_has_its_picture(pages: dict[str, Html]) -> None:
     concepts = [page for name, page in pages.items() if name.startswith("concepts/")]
     shown = [load for page in concepts for load in page.loads if load.endswith(".svg")]
     drawn = {path.name for path in (WORKSPACE / "docs/pictures").glob("*.svg")}
-    assert len(concepts) == 8
+    assert len(concepts) == 10
     assert {Path(load).name for load in shown} == drawn
     assert len(shown) == len(concepts)
 
@@ -146,8 +156,9 @@ def test_links_lead_to_pages_or_become_text() -> None:
     text = "[a](../guarantees.md#words) [b](../../tests/conftest.py) [c](gone.md)"
     made = links.rewritten(text, "concepts/batch.md", {"guarantees.md"}, WORKSPACE)
     assert made == "[a](../guarantees.md#words) b [c](gone.md)"
-    code = "```text\n[b](../../tests/conftest.py)\n```\n"
-    assert links.rewritten(code, "concepts/batch.md", set(), WORKSPACE) == code
+    within = "```text\n[b](../../tests/conftest.py)\n```\n"
+    for code in (within, f"````markdown\n{within}[b](../../tests/conftest.py)\n````\n"):
+        assert links.rewritten(code, "concepts/batch.md", set(), WORKSPACE) == code
 
 
 def test_patterns_of_the_navigation_take_what_is_not_named() -> None:
@@ -181,6 +192,6 @@ def test_every_message_that_is_explained_is_one_of_ours() -> None:
     code = "".join(path.read_text() for place in ("core/src", "plugins")
                    for path in (WORKSPACE / place).rglob("*.py"))  # fmt: skip
     messages = MESSAGE.findall(text)
-    parts = {part.strip() for message in messages for part in message.split("…")}
+    parts = {p.strip().rstrip(":") for message in messages for p in message.split("…")}
     assert len(messages) > 20
     assert [part for part in parts if part not in code] == []

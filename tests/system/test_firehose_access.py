@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+
+import pytest
 
 from tests.loggregator import (
     CloudController,
@@ -15,6 +18,7 @@ from tests.loggregator import (
     TrafficController,
     Uaa,
     envelopes,
+    v2,
 )
 from tests.loggregator.front import Front
 from tests.system.parts.nozzle import to_syslog
@@ -187,6 +191,7 @@ def test_what_is_wrong_with_an_address_is_said(
     refused(penstock, by_api, "doppler_logging_endpoint", "set url")
     refused(penstock, by_api.replace("subscription_id", 'protocol = "v2"\nsubscription_id'), "url")
     refused(penstock, to(house).replace('id = "nozzle"', 'id = ""'), "subscription_id", code=78)
+    refused(penstock, to(house).replace('id = "nozzle"', 'id = "a/b"'), "'a/b'", "/", code=78)
     refused(penstock, to(house).replace("ws:", "http:"), "v2", code=78)
     refused(penstock, to(house, f"token = '{CANARY} x'"), "token", code=78)
     refused(penstock, to(gateway, 'protocol = "v2"'), "404", "logs.admin")
@@ -198,6 +203,27 @@ def test_what_is_wrong_with_an_address_is_said(
     refused(penstock, alone, "404", envelopes.APP)
     servers.call(house.refuse, 503)
     refused(penstock, to(house), "503")
+
+
+@pytest.mark.parametrize("protocol", ["v1", "v2"])
+def test_a_check_takes_nothing_from_a_reader_that_runs(
+    servers: Servers, rsyslog: Callable[..., Rsyslog], penstock: Runner, protocol: str
+) -> None:
+    receiver = rsyslog()
+    house = servers.start(TrafficController() if protocol == "v1" else RlpGateway())
+    text = to_syslog(house.url, receiver.tcp, source=f'protocol = "{protocol}"')
+    router = penstock(text)
+    eventually(lambda: len(house.live) == 1, "a connection")
+    log = envelopes.log if protocol == "v1" else v2.log
+    texts = [f"line {number}" for number in range(6000)]
+    done = servers.begin(house.replay(map(log, texts), rate=2000))  # type: ignore[arg-type]
+    for _ in range(2):
+        assert check(penstock, text).returncode == 0
+    done.result(60)
+    receiver.wait_for(len(texts))
+    assert router.stop() == 0, router.tail()
+    assert Counter(receiver.lines()) == Counter(texts)
+    assert len(house.requests) == 3, "it was there meanwhile"
 
 
 def test_a_certificate_that_nobody_trusts_is_refused_until_its_authority_is_named(
@@ -224,6 +250,26 @@ def test_a_certificate_that_nobody_trusts_is_refused_until_its_authority_is_name
     untrusted = penstock(text.replace(trust, ""))
     untrusted.wait_for_log("tls.ca_file")
     assert untrusted.running, "a certificate may be renewed"
+
+
+def test_an_application_is_read_through_the_gateway(
+    servers: Servers, rsyslog: Callable[..., Rsyslog], penstock: Runner
+) -> None:
+    receiver = rsyslog()
+    uaa = servers.start(Uaa(scopes=["openid"]))
+    house = servers.start(RlpGateway(uaa=uaa, app_access={v2.APP: 200}))
+    source = f'protocol = "v2"\napp = "{v2.APP}"\n{client_of(uaa)}'
+    text = to_syslog(house.url, receiver.tcp, source=source)
+    text = text.replace('subscription_id = "nozzle"', "")
+    router = penstock(text)
+    eventually(lambda: len(house.live) == 1, "a stream")
+    servers.call(house.emit, v2.log("of another", source_id="another"))
+    servers.call(house.emit, v2.log("mine"), v2.timer("http", 1, 2), v2.gauge({"g": (1.0, "s")}))
+    receiver.wait_for(3)
+    assert router.stop() == 0, router.tail()
+    assert receiver.received.count() == 3
+    other = text.replace(v2.APP, "22222222-2222-2222-2222-222222222222")
+    refused(penstock, other, "404", "may not read this app")
 
 
 def test_an_application_is_read_with_a_users_token(

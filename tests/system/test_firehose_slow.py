@@ -16,6 +16,8 @@ from tests.system.parts.waiting import eventually
 
 PACE = 0.1
 """A ping 1.5 s after each pong, the end 3 s after one without, and after 0.5 s of a full socket."""
+ROUNDS = 10
+MIB = {"memory": "max_memory_bytes = 1048576", "disk": "max_disk_bytes = 1048576"}
 SMALL = "buffer = { type = 'overflow', max_memory_bytes = 1048576 }"
 
 
@@ -54,38 +56,47 @@ def test_a_receiver_that_hangs_five_seconds_costs_nothing_and_no_pong_is_late(
     assert [one.ended for one in house.connections] == ["client"], "it was never cut off"
 
 
-def test_full_buffers_drop_the_oldest_by_kind_and_the_stream_is_not_cut_off(
-    servers: Servers, rsyslog: Callable[..., Rsyslog], penstock: Runner
+@pytest.mark.parametrize(
+    ("kind", "policy"),
+    [("memory", "drop_newest"), ("disk", "drop_oldest")],
+)
+def test_full_buffers_drop_by_policy_and_kind_and_the_stream_is_not_cut_off(
+    servers: Servers, rsyslog: Callable[..., Rsyslog], penstock: Runner, kind: str, policy: str
 ) -> None:
     receiver = rsyslog()
     house = servers.start(TrafficController(pace=PACE))
     accounts = Accounts(penstock, penstock.folder / "state")
-    small = "buffer = { type = 'memory', max_memory_bytes = 1048576%s }"
-    drops = ", when_full = 'drop_oldest'"
-    text = to_syslog(house.url, receiver.tcp, source=small % drops, sink=small % "")
+    source = f"buffer = {{ type = '{kind}', {MIB[kind]}, when_full = '{policy}' }}"
+    sink = f"buffer = {{ type = 'memory', {MIB['memory']} }}"
+    text = to_syslog(house.url, receiver.tcp, source=source, sink=sink)
     receiver.pause()
     router = begin(penstock, accounts, text, house)
-    sent = 0
-    for number in range(20):
+    for number in range(ROUNDS):
         some = [envelopes.log(f"{number} {at} {'x' * 500}") for at in range(1000)]
         some += [envelopes.counter("c", 1, at) for at in range(500)]
         some += [envelopes.value("v", at, "s") for at in range(500)]
         servers.wait(house.replay(some, rate=20_000))
-        sent += len(some)
+    servers.call(house.emit, envelopes.log("the newest"))
+    sent = ROUNDS * 2000 + 1
     eventually(lambda: sum(accounts.taken_in().values()) == sent, "all of it was read")
     (client,) = house.live
     assert client.pongs
     dropped = accounts.dropped()
     assert all(dropped[kind] > 100 for kind in ("log", "counter", "gauge")), dropped
-    assert accounts.taken_in() == {"log": 20_000, "counter": 10_000, "gauge": 10_000}
+    each = ROUNDS * 500
+    assert accounts.taken_in() == {"log": 2 * each + 1, "counter": each, "gauge": each}
+    assert [one.ended for one in house.connections] == [""], "it was never cut off"
     receiver.resume()
-    accounts.wait_for_delivered(sent - sum(dropped.values()))
+    left = sent - sum(dropped.values())
+    accounts.wait_for_delivered(left)
     assert accounts.dropped() == dropped
-    assert accounts.delivered() == sent - sum(dropped.values())
-    receiver.wait_for(sent - sum(dropped.values()))
+    receiver.wait_for(left)
     assert router.stop() == 0, router.tail()
-    assert receiver.received.count() == sent - sum(dropped.values()), "the books tell the truth"
-    assert "events that cannot be read again were lost" in router.stderr.read_text()
+    assert receiver.received.count() == left, "the books tell the truth"
+    newest = "the newest" if policy == "drop_oldest" else f"{ROUNDS - 1} "
+    has_newest = any(line.startswith(newest) for line in receiver.lines())
+    assert has_newest == (policy == "drop_oldest")
+    assert f"events that cannot be read again were lost: {policy}" in router.stderr.read_text()
     print(f"{sent} sent, {dropped} dropped")
 
 

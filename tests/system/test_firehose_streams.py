@@ -50,6 +50,32 @@ def test_connections_share_the_load_and_each_event_comes_once(
     assert all(1700 < len(one.sent) < 2300 for one in house.connections), "a third each"
 
 
+@pytest.mark.parametrize(
+    ("kinds", "part", "arrive"),
+    [('["log"]', "logs", ["a log"]), ('["counter"]', "metrics", ["counter@47450"])],
+)
+def test_only_the_kinds_that_are_wanted_are_asked_for_and_arrive(
+    servers: Servers,
+    rsyslog: Callable[..., Rsyslog],
+    penstock: Runner,
+    kinds: str,
+    part: str,
+    arrive: list[str],
+) -> None:
+    receiver = rsyslog()
+    house = servers.start(TrafficController())
+    router = penstock(to_syslog(house.url, receiver.tcp, source=f"kinds = {kinds}"))
+    connected(house)
+    assert house.connections[0].target == f"/firehose/nozzle?filter-type={part}"
+    metrics = [envelopes.value("v", 1.0, "s"), envelopes.http("/"), envelopes.container()]
+    servers.call(house.emit, *metrics, envelopes.log("a log"), envelopes.counter("c", 1, 1))
+    receiver.wait_for(1)
+    assert router.stop() == 0, router.tail()
+    got = [one.raw for one in receiver.messages()]
+    assert len(got) == len(arrive)
+    assert all(word in one for word, one in zip(arrive, got, strict=True)), got
+
+
 def test_one_of_three_connections_ends_and_the_others_read_on(
     servers: Servers, rsyslog: Callable[..., Rsyslog], penstock: Runner
 ) -> None:

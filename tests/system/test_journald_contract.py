@@ -36,6 +36,15 @@ class TestJournalFiles(SourceContract):
     async def produce(self, lines: Sequence[str]) -> None:
         await asyncio.to_thread(self.journal.write, entries(lines))
 
+    async def break_origin(self) -> None:
+        self.journal.folder.rename(self.journal.folder.with_name("away"))
+
+    async def mend_origin(self) -> None:
+        self.journal.folder.with_name("away").rename(self.journal.folder)
+
+    async def produce_bytes(self, lines: Sequence[bytes]) -> None:
+        await asyncio.to_thread(self.journal.write, entries(lines))
+
 
 class TestJournalGateway(TestJournalFiles):
     """systemd-journal-gatewayd serves it over HTTP; an outage is the gateway's."""

@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.system.parts.author import author_wheels
+from tests.system.parts.author import author_wheels, offline
+from tests.system.parts.page_session import Session
+from tests.system.parts.pages import Block, Page
 from tests.system.parts.processes import Process
 from tests.system.parts.waiting import eventually
 from tests.system.parts.wheels import EmptyEnvironment, build
 
-NEW = {"source": "log_file", "transform": "mask", "sink": "json-lines"}
+CI = ["ruff check", "ruff format", "mypy", "pytest"]
+NEW = {"source": "log_file", "transform": "replace", "sink": "json-lines"}
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -81,7 +85,7 @@ class Author:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "work"
         self.folder.mkdir()
-        wheels = folder / "wheels"
+        self.wheels = wheels = folder / "wheels"
         wheels.mkdir()
         author_wheels(wheels)
         self.environment = EmptyEnvironment(folder / "venv")
@@ -116,27 +120,44 @@ def author(tmp_path_factory: pytest.TempPathFactory) -> Author:
 
 
 @pytest.mark.parametrize("kind", NEW)
-def test_its_own_tests_pass(author: Author, kind: str) -> None:
+def test_what_its_ci_runs_passes(author: Author, kind: str) -> None:
     package = author.package(kind)
-    done = author.run("pytest", "--penstock-report", "report.json", cwd=package)
-    assert done.returncode == 0, done.stdout + done.stderr
-    report = json.loads((package / "report.json").read_text())
-    (package / "report.json").unlink()
-    text = json.dumps(report)
-    assert "test_wheel_is_whole" in text
-    assert "not installed" not in text
-
-
-@pytest.mark.parametrize("kind", NEW)
-def test_lint_and_types_are_clean(author: Author, kind: str) -> None:
-    cache = str(author.folder / "mypy")
-    for argv in (
-        ("ruff", "check"),
-        ("ruff", "format", "--check"),
-        ("mypy", "--cache-dir", cache),
-    ):
-        done = author.run(*argv, cwd=author.package(kind))
+    steps = [step for step in ci_steps(package) if "pip install" not in step]
+    assert [step.partition(" --")[0] for step in steps] == CI
+    for step in steps:
+        done = author.run(*step.split(), cwd=package)
         assert done.returncode == 0, done.stdout + done.stderr
+    report = package / "penstock-report.json"
+    (component,) = json.loads(report.read_text())["components"]
+    report.unlink()
+    assert component["held"] > 25
+    assert (component["broken"], component["errors"], component["installed"]) == (0, 0, "wheel")
+    assert component["type"] == NEW[kind]
+
+
+def ci_steps(package: Path) -> list[str]:
+    """Return the commands of its workflow."""
+    workflow = yaml.safe_load((package / ".github/workflows/ci.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
+def test_what_its_readme_says_and_its_ci_installs_works(author: Author, tmp_path: Path) -> None:
+    package = author.package("transform")
+    author.environment.install("pip", author.wheels)
+    env = offline(author.wheels)
+    path = [author.environment.folder / "bin"]
+    with Session(tmp_path, path=path, env=env, real_pip=True) as session:
+        session.run(console(f"cp -r {package} .", f"cd {package.name}"))
+        session.run(Page.read(package / "README.md"))
+        installs = [step for step in ci_steps(package) if "pip install" in step]
+        session.run(console(". .venv/bin/activate", *installs))
+
+
+def console(*commands: str) -> Page:
+    """Make a page of commands."""
+    text = "".join(f"$ {command}\n" for command in commands)
+    return Page("test", [Block(page="test", line=0, language="console", text=text, markers={})])
 
 
 def test_types_of_the_helpers_find_wrong_uses(author: Author, tmp_path: Path) -> None:
@@ -151,7 +172,8 @@ def test_types_of_the_helpers_find_wrong_uses(author: Author, tmp_path: Path) ->
 
 
 def test_penstock_lists_what_is_installed(author: Author) -> None:
-    found = {one["kind"]: one for one in author.environment.plugins()}
+    listed = [one for one in author.environment.plugins() if one["type"] in NEW.values()]
+    found = {one["kind"]: one for one in listed}
     assert {kind: one["type"] for kind, one in found.items()} == NEW
     assert [one.get("error") for one in found.values()] == [None] * 3
     assert found["sink"]["description"] == "Append events to a file, each as a line of JSON."
@@ -160,7 +182,11 @@ def test_penstock_lists_what_is_installed(author: Author) -> None:
 def test_it_says_what_comes_next(author: Author) -> None:
     said = author.said["source"]
     assert "penstock-source-log-file: a source of type log_file" in said
-    assert "  cd penstock-source-log-file\n" in said
+    readme = (author.package("source") / "README.md").read_text()
+    next_ = [line.strip() for line in said.partition("next:\n")[2].splitlines()]
+    assert next_[0] == "cd penstock-source-log-file"
+    for line in next_[1:-1]:
+        assert f"$ {line}\n" in readme, "what it says is what its README says, which is run"
 
 
 def test_nothing_is_overwritten_and_no_name_is_taken_twice(author: Author) -> None:
@@ -186,7 +212,7 @@ state_dir = "{tmp_path}/state"
 path = "{tmp_path}/in.log"
 poll_ms = 10
 
-[transforms.mask]
+[transforms.replace]
 pattern = "[0-9]{{4,}}"
 
 [sinks.json-lines]
@@ -194,7 +220,7 @@ path = "{tmp_path}/out.jsonl"
 
 [pipelines.main]
 sources = ["log_file"]
-transforms = ["mask"]
+transforms = ["replace"]
 sinks = ["json-lines"]
 """)
     return file
@@ -255,7 +281,7 @@ def test_a_crash_loses_nothing(author: Author, configuration: Path, router: Proc
 def test_a_transform_can_be_tried(author: Author) -> None:
     program = str(author.environment.folder / "bin/penstock")
     done = subprocess.run(
-        [program, "try", "mask", "--pattern", "[0-9]{4,}"],
+        [program, "try", "replace", "--pattern", "[0-9]{4,}"],
         input="pin 1234\n",
         capture_output=True,
         text=True,

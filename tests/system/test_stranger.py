@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -53,13 +55,24 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
     server.close()
 
 
-def test_it_uses_the_contract_and_nothing_else_of_core() -> None:
-    for folder, may in (("src", ("api",)), ("tests", ("api", "testing"))):
+def test_it_uses_what_the_tutorial_and_the_guides_teach_and_nothing_else_of_penstock() -> None:
+    docs = WORKSPACE / "docs"
+    pages = [docs / "tutorial.md", *(docs / "guides").glob("*.md")]
+    taught = {word for page in pages for word in re.findall(r"\w+", page.read_text())}
+    for folder, may in (("src", {"api"}), ("tests", {"api", "testing"})):
         for path in (PLUGIN / folder).rglob("*.py"):
-            for line in path.read_text().splitlines():
-                words = line.split()
-                if words[:1] in (["from"], ["import"]) and words[1].startswith("penstock."):
-                    assert words[1].split(".")[1] in may, f"{path}: {line}"
+            for module, names in imported(path):
+                assert module in may, f"{path}: penstock.{module}"
+                assert names <= taught, f"{path}: {sorted(names - taught)}"
+
+
+def imported(path: Path) -> Iterator[tuple[str, set[str]]]:
+    """Yield what a file imports of Penstock: the package below it, and the names."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("penstock."):
+            yield str(node.module).split(".")[1], {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            assert not [one.name for one in node.names if one.name.startswith("penstock.")], path
 
 
 def test_it_is_found_beside_those_of_penstock(stranger: EmptyEnvironment) -> None:

@@ -102,6 +102,7 @@ async def test_letters_of_a_sink_that_is_gone_stay(seen: SeenLab) -> None:
 async def test_letters_of_a_broken_sink_stay(seen: SeenLab) -> None:
     await seen.start(seen.plan(main="a > x y"))
     await seen.refuse("1")
+    assert await seen.reload(seen.plan(main="a > y"))
     seen.broken = {"sinks.x": "does not load"}
     assert await seen.reload(seen.plan(main="a > x y"))
     assert (await seen.replay()).kept == {"sinks.x is broken": 1}

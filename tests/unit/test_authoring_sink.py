@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import queue
+import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -213,6 +215,28 @@ async def test_a_write_that_is_cancelled_comes_to_its_end_before_the_next() -> N
     await sink.write([batch(["fourth"])])
     await sink.close()
     assert sink.client.calls == ["open", "write wait", "write second", "write fourth", "close"]
+
+
+async def test_writes_that_are_given_up_behind_one_that_hangs_hold_nothing() -> None:
+    sink = await opened()
+    first = await writing(sink, "wait")
+    first.cancel()
+    given = [batch(["given up"])]
+    before = sys.getrefcount(given[0])
+    for _ in range(100):
+        write = asyncio.create_task(sink.write(list(given)))
+        await asyncio.sleep(0)
+        write.cancel()
+        await asyncio.gather(write, return_exceptions=True)
+    del write
+    await asyncio.sleep(0)
+    gc.collect()
+    held = sys.getrefcount(given[0]) - before
+    sink.client.answers.put(None)
+    await sink.write([batch(["last"])])
+    await sink.close()
+    assert sink.client.calls == ["open", "write wait", "write last", "close"]
+    assert held <= 1, "one at most, by the loop that has just cancelled it"
 
 
 async def test_interrupt_ends_a_write_that_is_cancelled() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
-from penstock.cli.init import SCHEMA_LINE
+from penstock.cli.init import SCHEMA_LINE, SOURCES, file_text
 from penstock.cli.main import main
 
 
@@ -43,6 +44,21 @@ def test_the_schema_is_that_of_penstock_schema_and_accepts_the_file(folder: Path
     assert list(validator.iter_errors(values)) == []
     values["sinks"]["console"]["frmat"] = "json"
     assert [error.json_path for error in validator.iter_errors(values)] == ["$.sinks.console"]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_it_writes_is_right_with_every_comment_turned_into_a_setting(
+    folder: Path, source: str
+) -> None:
+    text = file_text(source)
+    settings = re.sub(r"^# (?=\[|[a-z_]+ = )", "", text, flags=re.MULTILINE)
+    assert tomllib.loads(settings) != tomllib.loads(text)
+    validator = Draft202012Validator(json.loads(penstock("schema").stdout))
+    for written in (text, settings):
+        (folder / "penstock.toml").write_text(written)
+        checked = penstock("check", "--no-env")
+        assert checked.exit_code == 0, checked.output
+        assert list(validator.iter_errors(tomllib.loads(written))) == []
 
 
 def test_the_schema_goes_where_the_file_goes(folder: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
+import symtable
 import sys
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -83,10 +86,14 @@ def test_whatever_the_name_the_code_is_clean(tmp_path: Path) -> None:
             assert len(files) == 3, files
             for file in files:
                 ast.parse(file.read_text(), str(file))
-    for argv in (["check"], ["format", "--check"]):
-        ruff = [sys.executable, "-m", "ruff", *argv, "--no-cache", str(tmp_path)]
-        done_ = subprocess.run(ruff, capture_output=True, text=True, check=False)
-        assert done_.returncode == 0, done_.stdout
+    _ruff("check", tmp_path)
+    _ruff("format", "--check", tmp_path)
+
+
+def _ruff(*arguments: str | Path) -> None:
+    argv = [sys.executable, "-m", "ruff", *map(str, arguments), "--no-cache"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -102,6 +109,78 @@ def test_names_that_are_taken_in_python_are_changed(kind: str, name: str, tmp_pa
         del sys.modules[f"penstock_{kind}_{name}"]
     (component,) = space[f"penstock_{kind}s"]()  # type: ignore[operator]
     assert component.name == name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_name_stands_for_two_things(kind: str, tmp_path: Path) -> None:
+    """Whatever the starter calls something may be what the author calls the plugin."""
+    new(tmp_path / "first", kind, "first")
+    words = {word for file in tmp_path.rglob("*.py") for word in _identifiers(file)}
+    names = {
+        word for word in words if re.fullmatch("(?=.{1,32}$)[a-z][a-z0-9]*(_[a-z0-9]+)*", word)
+    }
+    assert len(names) > 30
+    for name in sorted(names - {"first"}):
+        done = new(tmp_path / name, kind, name)
+        assert done.exit_code == 0, done.output
+        component = _component(kind, tmp_path / name)
+        for file in (tmp_path / name).rglob("*.py"):
+            for scope in _scopes(symtable.symtable(file.read_text(), str(file), "exec")):
+                bound = scope.get_type() == "function" and component in scope.get_identifiers()
+                assert not bound or scope.lookup(component).is_global(), (file, component)
+    _ruff("check", tmp_path)
+    _ruff("format", "--check", tmp_path)
+
+
+def _identifiers(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        for field in ("id", "arg", "name", "attr", "asname"):
+            if isinstance(word := getattr(node, field, None), str):
+                yield word
+
+
+def _scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for child in table.get_children():
+        yield from _scopes(child)
+
+
+def _component(kind: str, folder: Path) -> str:
+    """Return what the hook returns, by the name that the module has for it."""
+    (file,) = folder.rglob("__init__.py")
+    hook = ast.parse(file.read_text()).body[-1]
+    assert isinstance(hook, ast.FunctionDef)
+    assert hook.name == f"penstock_{kind}s"
+    found = hook.body[-1]
+    assert isinstance(found, ast.Return)
+    assert isinstance(found.value, ast.List)
+    return ast.unparse(found.value.elts[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [
+        ("My_Own", "my-own"),
+        ("2fast", "fast"),
+        ("caf\u00e9", "cafe"),
+        ("a b", "a-b"),
+        ("../x/y", "y (--folder says where it is made)"),
+        ("\u65e5\u672c", "my-sink"),
+        ("x" * 33, "x" * 32),
+    ],
+)
+def test_a_better_name_is_proposed(name: str, better: str, tmp_path: Path) -> None:
+    done = new(tmp_path, "sink", name)
+    assert done.exit_code == 2
+    assert done.output.endswith(f"such as {better}\n")
+
+
+@pytest.mark.parametrize("name", ["penstock-sink-mine", "penstock_sink_mine"])
+def test_the_prefix_is_not_put_twice(name: str, tmp_path: Path) -> None:
+    done = new(tmp_path, "sink", name)
+    assert done.exit_code == 2
+    assert "NAME is the type alone, mine: penstock-sink- is put before it" in done.output
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

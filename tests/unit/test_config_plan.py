@@ -176,8 +176,12 @@ def test_where_nothing_is_left_to_run_nothing_starts(tmp_path: Path) -> None:
         runnable(found)
 
 
-def test_two_plugins_of_one_name_are_the_operators_to_mend(tmp_path: Path) -> None:
+def test_of_two_plugins_of_one_name_neither_is_taken(tmp_path: Path) -> None:
     twin = {"sink-labsink": "penstock_twin"}
     distribute(tmp_path / "site", "penstock-twin", twin, {"penstock_twin": ""})
-    (error,) = load_text(tmp_path, FILE).errors
-    assert "penstock-lab and penstock-twin both bring sink-labsink" in error
+    found = load_text(tmp_path, FILE)
+    (error,) = found.broken
+    assert "the plugin sink-labsink is broken: penstock-lab and penstock-twin both bring" in error
+    assert "pip uninstall penstock-lab or pip uninstall penstock-twin" in error
+    assert found.plan is not None
+    assert "labsink" not in found.plan.sinks

@@ -59,6 +59,12 @@ def test_an_address_with_more_query_and_another_path() -> None:
     assert url.reveal("b=2") == "https://h/base/?a=1&b=2"
     assert url.below("/_bulk").reveal() == "https://h/base/_bulk?a=1"
     assert url.below("/_bulk").below("/_bulk") == url.below("/_bulk")
+    assert url.with_path("/push") == url
+    roots = [Url("https://h"), Url("https://h/?a=1")]
+    assert [one.with_path("/push").reveal() for one in roots] == [
+        "https://h/push",
+        "https://h/push?a=1",
+    ]
     assert url.at("/").reveal() == "https://h/"
     assert Url("http://[::1]:80/x").origin == "http://[::1]"
 

@@ -35,7 +35,7 @@ from penstock.api import (
 )
 from penstock.config.plan import Plan, TransformPlan
 from penstock.plugins import Plugins
-from penstock.state.pages import decode_batches, encode_batches
+from penstock.state.pages import DamagedPageError, decode_batches, encode_batches
 from penstock.testing import configured
 
 NOW = 1_700_000_000_000_000_001
@@ -297,6 +297,15 @@ def test_pages_that_were_written_before_are_read() -> None:
     data = msgspec.msgpack.encode((heads, [(0, 10, [(1, counter), (0, logs)])]))
     (batch,) = decode_batches(data)
     assert [dict(event.attributes) for event in batch.events] == [{"a": "1"}, {"b": "2"}, {}]
+
+
+@pytest.mark.parametrize("row", [(2, [[1, 5, 0, None]]), (1, [5]), (4, [[]]), (9, [[1]]), (3, 7)])
+def test_rows_of_another_make_are_damage(row: object) -> None:
+    import msgspec
+
+    data = msgspec.msgpack.encode(([("o", {}, {})], [(0, 1, [row])], []))
+    with pytest.raises(DamagedPageError):
+        decode_batches(data)
 
 
 # --- what is said of them -----------------------------------------------------------------

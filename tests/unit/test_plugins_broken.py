@@ -83,6 +83,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     distribute(folder, "odd", {"odd": "penstock_lab", "sink-": "penstock_lab"}, {})
     distribute(folder, "twin-a", {"sink-twin": "penstock_lab"}, {})
     distribute(folder, "twin-b", {"sink-twin": "penstock_lab"}, {})
+    needs = "penstock_broken_needs"
+    asks = ("msgspec", "Acme.Client[tls]>=2", "acme-extras; extra == 'more'")
+    distribute(folder, "asking", {"sink-asking": needs}, {}, requires=asks)
     distribute(folder, "nowhere", {"sink-nowhere": ":"}, {})
     damaged = folder / "damaged-1.dist-info"
     damaged.mkdir()
@@ -135,6 +138,24 @@ def test_the_reason_has_the_plugins_own_line(
     listed: dict[str, dict[str, Any]], name: str, place: str
 ) -> None:
     assert listed[name]["error"].endswith(place)
+    assert listed[name]["error"].count(", line ") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("asking", "pip install asking (for Acme.Client)"),
+        ("gone", "pip install --force-reinstall --no-deps gone"),
+        (
+            "needs",
+            "pip install --upgrade penstock-sink-needs, "
+            "or pip uninstall penstock-sink-needs and tell its authors",
+        ),
+        ("twin", "pip uninstall twin-a or pip uninstall twin-b"),
+    ],
+)
+def test_what_mends_it_is_said(listed: dict[str, dict[str, Any]], name: str, fix: str) -> None:
+    assert listed[name]["fix"] == fix
 
 
 @pytest.mark.parametrize(
@@ -143,7 +164,7 @@ def test_the_reason_has_the_plugins_own_line(
         ("gone", "No module named 'penstock_broken_gone'"),
         ("nameless", "No module named 'penstock_broken_gone'"),
         ("odd", "its name is not <kind>-<type>"),
-        ("twin", "twin-a and twin-b both bring sink-twin: uninstall one of them"),
+        ("twin", "twin-a and twin-b both bring sink-twin"),
         ("nowhere", "ValueError"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.plugin_lab import LAB, distribute, distribute_lab
 
-from penstock.api import ConfigError, PluginError
+from penstock.api import PluginError
 from penstock.plugins import Plugins, UnknownTypeError
 
 
@@ -48,7 +48,7 @@ def test_a_copy_of_a_distribution_further_down_the_path_is_no_second_plugin(
 def test_two_distributions_of_one_name_are_both_listed(site: Path) -> None:
     distribute(site, "penstock-rival", {"sink-labsink": "penstock_rival"}, {"penstock_rival": LAB})
     plugins = Plugins()
-    with pytest.raises(ConfigError, match="penstock-lab and penstock-rival both bring"):
+    with pytest.raises(PluginError, match="penstock-lab and penstock-rival both bring"):
         plugins.component("sink", "labsink")
     rivals = [one for one in plugins.discover() if one.type == "labsink"]
     assert [one.distribution for one in rivals] == ["penstock-lab", "penstock-rival"]

@@ -162,7 +162,8 @@ def test_what_is_stated_is_listed(listed: dict[str, dict[str, Any]], site: Path)
     stated, silent = listed["stated"], listed["silent"]
     assert (stated["requires_api"], stated["stability"]) == (API_VERSION, "stable")
     assert (silent["requires_api"], silent["stability"]) == ("", "experimental")
-    assert stated["core_api"] == API_VERSION
+    assert stated["api_range"] == f">={API_VERSION},<{MAJOR + 1}"
+    assert (silent["api_range"], stated["core_api"]) == ("", API_VERSION)
     assert stated["location"] == str(site / "penstock_other_stated.py")
     assert not stated["editable"]
     assert listed["filter"]["editable"]
@@ -208,7 +209,7 @@ def test_another_api_is_one_line_with_the_command_that_mends_it(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("odd", "its requires_api is 1.0: expected a version such as '1.0'"),
+        ("odd", "its requires_api is 1.0: expected text such as '1.0'"),
         ("vague", "its stability is 'rock solid', which is none of experimental, beta, stable"),
     ],
 )
@@ -230,7 +231,7 @@ def test_another_range_is_a_warning(listed: dict[str, dict[str, Any]]) -> None:
 def test_the_listing_for_people_says_the_same(site: Path) -> None:
     text = penstock(site, "plugins").stdout
     assert text.startswith(f"penstock {CORE}, API {API_VERSION}\n")
-    assert f"\nsink stated  2.5  stable  API {API_VERSION}\n" in text
+    assert f"\nsink stated  2.5  stable  API >={API_VERSION},<{MAJOR + 1}\n" in text
     assert "\nsink silent  2.5  experimental  API not stated\n" in text
     assert f"\n  broken: penstock-sink-newer 2.5 needs API {NEWER}, {HERE}\n" in text
     assert f"\n  mend it: {UPGRADE.format('newer')}\n" in text

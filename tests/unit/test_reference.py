@@ -18,11 +18,13 @@ from tests.conftest import Member
 import penstock.api
 import penstock.http
 import penstock.testing
-from penstock.api import Outcome
+from penstock import telemetry
+from penstock.api import Outcome, hooks
 from penstock.cli.main import main
+from penstock.config.schema import file_schema
 from penstock.config.settings import settings_of
-from penstock.plugins import Plugins
-from penstock.telemetry import METRICS
+from penstock.plugins import COMMON_KEYS, Plugins
+from penstock.telemetry import METRICS, Metric
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +75,27 @@ def test_every_plugin_has_a_page_with_every_setting(pages: dict[str, str], plugi
     assert f"(plugins/{kind}-{type_}.md)" in pages["plugins.md"]
 
 
+def test_every_key_of_core_is_there_with_what_it_is(pages: dict[str, str]) -> None:
+    schema = file_schema(Plugins().discover())
+    sink = schema["$defs"]["sink-syslog"]["properties"]
+    tables = [schema["properties"][name] for name in ("penstock", "admin")]
+    tables.append(schema["properties"]["pipelines"]["additionalProperties"])
+    tables += [sink[name] for name in COMMON_KEYS if name != "type"]
+    keys = {key: about for table in tables for key, about in table["properties"].items()}
+    silent = [key for key, about in keys.items() if not about.get("description")]
+    assert silent == []
+    assert [key for key in keys if f"| `{key}` |" not in pages["file.md"]] == []
+
+
+def test_every_hook_is_there_with_what_it_is_for(pages: dict[str, str]) -> None:
+    specified = {name: hook for name, hook in vars(hooks).items() if hasattr(hook, "penstock_spec")}
+    assert len(specified) >= 3
+    for name, hook in specified.items():
+        assert re.search(rf"^\* `{name}\(.*`: {hook.__doc__[:10]}", pages["contract.md"], re.M), (
+            name
+        )
+
+
 def test_every_command_and_option_is_there(pages: dict[str, str]) -> None:
     text = pages["commands.md"]
     missing = [name for name in _names(main, "penstock") if name not in text]
@@ -99,13 +122,13 @@ def test_every_public_name_is_there_and_says_what_it_is(
 ) -> None:
     entries = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", pages[f"{page}.md"], re.M | re.S))
     assert entries.keys() == set(getattr(module, "__all__"))  # noqa: B009
-    silent = [
-        name for name, text in entries.items() if not re.search(r"^[A-Z`*].*[.:]", text, re.M)
-    ]
+    said = {name: re.sub(r"^`.*`$|^\|.*", "", text, flags=re.M) for name, text in entries.items()}
+    silent = [name for name, text in said.items() if not re.search(r"[A-Z`].*[.:]", text)]
     assert silent == []
 
 
 def test_every_metric_outcome_and_exit_code_is_there(pages: dict[str, str]) -> None:
+    assert {one for one in vars(telemetry).values() if isinstance(one, Metric)} == set(METRICS)
     assert all(f"| `{one.name}` |" in pages["metrics.md"] for one in METRICS)
     assert all(f"| `{one}` |" in pages["outcomes.md"] for one in Outcome)
     assert all(f"| `{code}` |" in pages["commands.md"] for code in (0, 1, 2, 78))

@@ -262,6 +262,13 @@ def test_a_wheel_that_lacks_what_the_checkout_has(package: Package, tmp_path: Pa
     assert "words.txt" in seen
 
 
+def test_a_wheel_that_needs_what_it_does_not_declare(package: Package, tmp_path: Path) -> None:
+    package.files["__init__.py"] += '\n__import__("pytest")\n'
+    link(package, tmp_path / "tree")
+    seen = package.fails("test_wheel_is_whole")
+    assert seen == "ModuleNotFoundError: it needs 'pytest' and does not declare it"
+
+
 def test_a_wheel_that_does_not_build(package: Package, tmp_path: Path) -> None:
     link(package, tmp_path / "tree", PROJECT.replace('version = "1.2"', ""))
     assert "its wheel does not build" in package.fails("test_wheel_is_whole")

@@ -10,7 +10,7 @@ import pytest
 from msgspec import Meta, Struct
 from tests.contract.sinks import SinkUnderTest, fails
 
-from penstock.api import Batch, Report, Secret
+from penstock.api import Batch, Log, Report, Secret
 from penstock.testing import MemorySink
 
 
@@ -67,6 +67,20 @@ async def test_an_api_that_is_not_stated_or_not_here(stated: Any) -> None:
 
     broken = await fails(SinkUnderTest(Stating), "test_states_its_api")
     assert f"requires_api = {stated!r}; penstock" in broken.seen
+
+
+@pytest.mark.parametrize(
+    "settings", [{"in_flight": 0}, {"order": "any"}, {"write_timeout_s": 0}, {"accepts": {Log}}]
+)
+async def test_attributes_that_core_does_not_know(settings: dict[str, Any]) -> None:
+    class Odd(MemorySink):
+        def __init__(self, config: MemorySink.Config) -> None:
+            super().__init__(config)
+            vars(self).update(settings)
+
+    test = "test_attributes_have_values_that_core_knows"
+    (name,) = settings
+    assert f"its {name} is" in (await fails(SinkUnderTest(Odd), test)).seen
 
 
 async def test_methods_that_core_cannot_call() -> None:

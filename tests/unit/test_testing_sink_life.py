@@ -50,8 +50,11 @@ async def test_a_sink_that_sends_after_close() -> None:
         """Goes on trying in a task of its own, which close forgets."""
 
         async def write(self, batches: Sequence[Batch]) -> Report | None:
-            tasks.append(asyncio.create_task(self._insist(batches)))
-            raise RetryableError("later")
+            try:
+                return await super().write(batches)
+            except RetryableError:
+                tasks.append(asyncio.create_task(self._insist(batches)))
+                raise
 
         async def _insist(self, batches: Sequence[Batch]) -> None:
             while True:

@@ -56,9 +56,16 @@ async def test_a_sink_that_never_lets_a_write_go() -> None:
 
     broken = await fails(impatient(Clinging), ACCOUNT)
     assert "abandoned" in broken.seen
-    assert (
-        "0 of 10 events counted" in (await fails(impatient(Clinging), "test_metrics_are_kept")).seen
-    )
+
+
+async def test_a_sink_that_delivers_what_it_calls_refused() -> None:
+    class Blaming(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            await super().write(batches)
+            return Report({event: "refused" for batch in batches for event in batch.events})
+
+    broken = await fails(SinkUnderTest(Blaming), "test_metrics_are_kept")
+    assert "0 of 10 events counted" in broken.seen
 
 
 async def test_a_sink_with_a_queue_of_its_own() -> None:
@@ -106,8 +113,32 @@ async def test_a_sink_that_remembers_what_failed() -> None:
                 self.__dict__.setdefault("failed", []).append(list(batches))
                 raise
 
-    broken = await fails(SinkUnderTest(Hoarding), "test_bounded_memory")
-    assert "bytes are held after" in broken.seen
+    class Swallowing(MemorySink):
+        """Has a queue that a dead destination never empties, and says that all is well."""
+
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            self.__dict__.setdefault("queue", []).append(list(batches))
+            return None
+
+    for sink in (Hoarding, Swallowing):
+        broken = await fails(SinkUnderTest(sink), "test_bounded_memory")
+        assert "bytes more are held after" in broken.seen
+
+
+async def test_memory_is_bounded_where_core_holds_it() -> None:
+    class Careless(MemorySink):
+        """What core logs of an undeclared error is not the sink's to answer for here."""
+
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            raise ValueError(f"{len(batches)} batches")
+
+    class Waiting(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            await asyncio.Event().wait()
+            return None
+
+    for sink in (Careless, Waiting):
+        await SinkUnderTest(sink).test_bounded_memory()
 
 
 async def test_a_sink_that_piles_up_sockets() -> None:

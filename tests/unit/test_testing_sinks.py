@@ -113,10 +113,31 @@ async def test_a_sink_that_raises_what_it_gets() -> None:
 async def test_a_sink_that_raises_in_open() -> None:
     class Careless(MemorySink):
         async def open(self) -> None:
-            raise ConnectionRefusedError("nobody there")
+            try:
+                await self.destination.take([])
+            except RetryableError:
+                raise ConnectionRefusedError("nobody there") from None
+
+    class GivingUp(MemorySink):
+        """Never recovers from a destination that was away when it was opened."""
+
+        away = False
+
+        async def open(self) -> None:
+            try:
+                await self.destination.take([])
+            except RetryableError:
+                self.away = True
+
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            if self.away:
+                raise RetryableError("not open")
+            return await super().write(batches)
 
     broken = await fails(SinkUnderTest(Careless), "test_outage_at_start")
     assert "ConnectionRefusedError" in broken.seen
+    broken = await fails(impatient(GivingUp), "test_outage_at_start")
+    assert "RetryableError('not open')" in broken.seen
 
 
 async def test_a_sink_that_swallows_an_outage() -> None:
@@ -137,7 +158,7 @@ async def test_a_sink_that_reports_events_it_was_not_given() -> None:
             await super().write(batches)
             return Report({Log(1, "not yours"): "refused"})
 
-    broken = await fails(SinkUnderTest(Inventing), "test_delivers")
+    broken = await fails(impatient(Inventing), "test_delivers")
     assert "names events that it was not given" in broken.seen
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from itertools import count
 
 import pytest
@@ -249,6 +250,95 @@ async def test_a_source_that_dies_of_a_strange_line() -> None:
         between = Strict
 
     assert "NUL in a line" in (await fails(Fussy, "test_hostile_lines")).seen
+
+
+async def test_a_source_that_dies_of_bytes_or_drops_them() -> None:
+    class Lines(MemorySource):
+        """Reads bytes, as files and sockets hold them."""
+
+        @staticmethod
+        def read(line: str) -> str | None:
+            return line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+        async def run(self, out: Outlet) -> None:
+            lane = self.origin.lanes.get("web", [])
+            lane[:] = [
+                replace(event, body=text)
+                for event in lane
+                if type(event) is Log
+                if (text := self.read(event.body)) is not None
+            ]
+            await super().run(out)
+
+    class Strict(Lines):
+        @staticmethod
+        def read(line: str) -> str:
+            return line.encode("utf-8", "surrogateescape").decode()
+
+    class Dropping(Lines):
+        @staticmethod
+        def read(line: str) -> str | None:
+            return None if any("\udc80" <= one <= "\udcff" for one in line) else line
+
+    class Raw(SourceUnderTest):
+        async def produce_bytes(self, lines: Sequence[bytes]) -> None:
+            await self.produce([line.decode("utf-8", "surrogateescape") for line in lines])
+
+    test = "test_hostile_bytes"
+    for source, seen in ((Strict, "UnicodeDecodeError"), (Dropping, "3 lines came of 10")):
+        with pytest.raises(ObligationError, match=seen):
+            await getattr(Raw(source, patience_s=0.4), test)()
+    await getattr(Raw(Lines), test)()
+
+
+async def test_a_source_that_cannot_be_closed_without_open() -> None:
+    class Fragile(MemorySource):
+        async def open(self) -> None:
+            self.handle = object()
+
+        async def close(self) -> None:
+            del self.handle
+
+    assert "AttributeError" in (await fails(Fragile, "test_close_without_open")).seen
+
+
+async def test_a_source_whose_check_leaves_something() -> None:
+    class Failing(MemorySource):
+        async def check(self) -> None:
+            raise ConnectionRefusedError("nobody there")
+
+    class Leaving(MemorySource):
+        async def check(self) -> None:
+            self.task = asyncio.create_task(asyncio.sleep(2), name="checker")
+
+    test = "test_check_leaves_nothing_behind"
+    assert "ConnectionRefusedError" in (await fails(Failing, test)).seen
+    assert "checker" in (await fails_soon(Leaving, test)).seen
+
+
+async def test_a_source_whose_origin_is_away_at_the_start() -> None:
+    class Careless(MemorySource):
+        async def open(self) -> None:
+            try:
+                await super().open()
+            except RetryableError:
+                raise ConnectionRefusedError("nobody there") from None
+
+    class GivingUp(MemorySource):
+        """Takes an origin that is away for the end of input."""
+
+        away = False
+
+        async def open(self) -> None:
+            self.away = self.origin.open_failure is not None
+
+        async def run(self, out: Outlet) -> None:
+            if not self.away:
+                await super().run(out)
+
+    test = "test_outage_at_start"
+    assert "ConnectionRefusedError" in (await fails(Careless, test)).seen
+    assert "missing 'there before 0000'" in (await fails_soon(GivingUp, test)).seen
 
 
 async def test_a_source_that_opens_files_when_it_is_made() -> None:

@@ -6,11 +6,13 @@ import random
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Annotated
 
 import pytest
+from msgspec import Meta
 from msgspec.structs import force_setattr, replace
 
-from penstock.api import Batch, Event, Gauge, Hold, Log, Transform
+from penstock.api import Batch, Event, Gauge, Hold, Log, Secret, Transform
 from penstock.testing import TransformContract, batch
 from penstock.testing.contracts.packaging import PackagingContract
 from penstock.testing.obligation import ObligationError
@@ -299,6 +301,28 @@ async def test_a_transform_that_expects_text_to_be_sane() -> None:
             return batch
 
     assert "lone surrogate" in (await fails(Encoding, "test_hostile_input")).seen
+
+
+async def test_a_transform_that_says_its_secret() -> None:
+    class Keyed(Same):
+        class Config(Transform.Config, frozen=True, kw_only=True):
+            key: Annotated[Secret, Meta(description="Salt.")] = Secret("k3y-canary-0123")
+
+        config: Config
+
+    class Raising(Keyed):
+        def apply(self, batch: Batch) -> Batch:
+            raise ValueError(f"no hash with {self.config.key.reveal()}")
+
+    class Printing(Keyed):
+        def apply(self, batch: Batch) -> Batch:
+            print(self.config.key.reveal())
+            return batch
+
+    for transform in (Raising, Printing):
+        broken = await fails(transform, "test_no_secret_is_said")
+        assert "<the secret>" in broken.seen
+    TransformUnderTest(Keyed).test_no_secret_is_said()
 
 
 async def test_inputs_of_a_subclass_are_used() -> None:

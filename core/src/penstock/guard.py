@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
+from weakref import WeakSet
 
+from penstock.api.component import Component, Sink, Source
 from penstock.api.delivery import Report
-from penstock.api.errors import PluginError
+from penstock.api.errors import ConfigError, PluginError, RetryableError
 from penstock.api.event import KINDS, Batch, Event, Resource
 
 OPEN_TIMEOUT_S = 15.0
@@ -24,6 +28,29 @@ def is_cancelled() -> bool:
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+_told: WeakSet[asyncio.Task[Any]] = WeakSet()
+"""Tasks that core cancelled."""
+
+
+def cancel(task: asyncio.Task[Any]) -> None:
+    """Cancel a task in which a plugin may swallow that."""
+    _told.add(task)
+    task.cancel()
+
+
+def is_told_to_end() -> bool:
+    """Say whether core cancelled the current task, and undo what a plugin did to it otherwise.
+
+    Before Python 3.13 a ``TaskGroup`` that fails leaves the task around it as if cancelled.
+    """
+    task = asyncio.current_task()
+    if task is None or task in _told:
+        return True
+    while task.cancelling():
+        task.uncancel()
+    return False
 
 
 class _Contained:
@@ -50,26 +77,68 @@ async def call(method: Callable[[], Awaitable[None]]) -> None:
         await method()
 
 
-async def in_time(method: Callable[[], Awaitable[None]]) -> None:
-    """Await a component's ``open`` or ``close``, but not for ever: some ignore a cancellation."""
+async def in_time(method: Callable[[], Awaitable[None]], timeout_s: float = OPEN_TIMEOUT_S) -> None:
+    """Await a component's method, but not for ever: some ignore a cancellation."""
     task = asyncio.create_task(call(method))
     try:
-        done, _ = await asyncio.wait((task,), timeout=OPEN_TIMEOUT_S)
+        done, _ = await asyncio.wait((task,), timeout=timeout_s)
     finally:
         if not task.done():
             task.cancel()
             await asyncio.wait((task,), timeout=LAST_WORDS_S)
     if not done:
-        raise TimeoutError(f"it did not return within {OPEN_TIMEOUT_S:g} s")
+        name = getattr(method, "__name__", "it")
+        raise TimeoutError(f"{name} did not return within {timeout_s:g} s")
     task.result()
 
 
+async def close(component: Source | Sink, log: logging.Logger) -> None:
+    """Close a component; an error is only logged, as nothing depends on it any more."""
+    try:
+        await in_time(component.close)
+    except Exception as error:
+        complain(log, component, "close failed", error)
+
+
+def complain(
+    log: logging.Logger, component: Component, what: str, error: Exception, **extra: object
+) -> None:
+    """Log what came of a call: in one line if it tells of the outside, else as a defect."""
+    if isinstance(error, RetryableError | ConfigError | OSError):
+        log.warning("%s: %s", what, str(error) or type(error).__name__, extra=extra)
+    else:
+        blame(log, component, what, error, **extra)
+
+
+def blame(
+    log: logging.Logger, component: Component, what: str, error: BaseException, **extra: object
+) -> None:
+    """Log what only a plugin's authors can mend, where it was, and who they are."""
+    log.error(
+        "%s: a defect of its plugin, so upgrade it or tell its authors (`%s`)",
+        what, f"penstock plugins {component.name}".rstrip(), exc_info=error, extra=extra,
+    )  # fmt: skip
+
+
+def listed(made: Batch | Iterable[Batch]) -> Sequence[Batch]:
+    """Return the batches that a transform made, without those that are empty."""
+    if isinstance(made, Batch):
+        return (checked(made),) if len(made.events) else ()
+    if not isinstance(made, Iterable):
+        raise PluginError(f"it returned {type(made).__name__}, not a Batch or several")
+    return [batch for batch in map(checked, made) if len(batch.events)]
+
+
 def checked(batch: Batch) -> Batch:
-    """Return a plugin's batch if it has what the books are kept by."""
+    """Return a plugin's batch if it has what the books are kept by; of its events, the last."""
+    if not isinstance(batch, Batch):
+        raise PluginError(f"it gave {type(batch).__name__}, not a Batch")
     if not (isinstance(batch.size, int) and batch.size >= 0):
         raise PluginError(f"a batch of it has the size {batch.size!r:.40}: heap bytes are expected")
     if not isinstance(batch.resource, Resource):
         raise PluginError(f"a batch of it has {batch.resource!r:.40} as its resource")
+    if len(batch.events) and type(batch.events[-1]) not in KINDS:
+        raise PluginError(f"a batch of it holds {kind_of(batch.events[-1])}")
     return batch
 
 

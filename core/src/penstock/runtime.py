@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
@@ -28,6 +26,7 @@ from penstock.notify import keep_watchdog_quiet, notify
 from penstock.state.unit import StateError
 from penstock.telemetry import RELOAD_SUCCESSFUL
 from penstock.watch.culprit import Packages
+from penstock.watch.departure import Departure
 from penstock.watch.loop import LoopWatch
 from penstock.watch.tasks import end_left_behind, end_left_by, run_through
 from penstock.wiring import Wiring
@@ -42,10 +41,6 @@ FLUSH_INTERVAL_S = 0.1
 
 IDLE_INTERVAL_S = 1.0
 """How often it is looked whether there are such transforms, since a reload may bring some."""
-
-LEAVE_S = 1.0
-"""How long what plugins left behind may take to end, once everything is closed."""
-
 
 LOOK_AT_SECRETS_S = 5.0
 """How often secrets in files are looked at while a destination refuses the ones we have."""
@@ -79,7 +74,7 @@ def run(
     raised after everything is closed again: nothing half-started. What a plugin leaves behind
     (a task that ignores its cancellation, a thread that hangs) cannot keep the process alive.
     """
-    settings = plan.settings
+    settings, departure = plan.settings, Departure()
     with (
         state(settings.state_dir or "", settings.max_disk_bytes) as services,
         asyncio.Runner() as runner,
@@ -87,16 +82,9 @@ def run(
         runtime = Runtime(plan, reload, services, companions)
         code = run_through(runner, runtime.main())
         run_through(runner, end_left_behind(runtime.packages))
-        leave = threading.Timer(LEAVE_S, _leave, (code,))
-        leave.daemon = True
-        leave.start()
-    leave.cancel()
+        departure.begin(code, runtime.packages)
+    departure.end()
     return code
-
-
-def _leave(code: int) -> None:
-    _log.warning("a plugin left a task or a thread behind that does not end: leaving without it")
-    os._exit(code)
 
 
 class Runtime:
@@ -329,6 +317,7 @@ class Runtime:
         notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
             plan = self._reload()
+            self._keep_what_runs(plan)
             wiring = Wiring(plan, self.services, self._wiring)
             opened = await self._open(wiring.graph.runners - self.graph.runners)
         except Exception as error:
@@ -337,6 +326,13 @@ class Runtime:
             if opened:
                 await self._swap(plan, wiring)
         notify("READY=1")
+
+    def _keep_what_runs(self, plan: Plan) -> None:
+        """Refuse a plan by which something would break that works: there is no need to try it."""
+        running = self.plan.components
+        lost = [f"{table}: {why}" for table, why in plan.broken.items() if table in running]
+        if lost:
+            raise ConfigError("\n".join(lost))
 
     def _refuse(self, error: Exception) -> None:
         self.services.telemetry.set(RELOAD_SUCCESSFUL, (), 0)

@@ -16,13 +16,13 @@ from penstock.bus.services import Services
 from penstock.bus.sink_runner import SinkRunner
 from penstock.bus.source_runner import SourceRunner
 from penstock.config.plan import PipelinePlan, Plan, SinkPlan, SourcePlan, TransformPlan
-from penstock.plugins import explain
+from penstock.plugins import explain, failure
 
 
 class BrokenTransform(Transform):
     """Stands for a transform whose plugin does not load: it refuses whatever comes."""
 
-    name = "broken"
+    name = ""  # It may stand for any.
     stateful = True  # So that a batch is refused whole.
 
     def __init__(self, reason: str) -> None:
@@ -74,7 +74,7 @@ class Wiring:
         try:
             source = plan.component(plan.config)
         except BaseException as error:
-            source = BrokenSource(_reason(f"sources.{name}", error))
+            source = BrokenSource(_reason(f"sources.{name}", plan.component, error))
         _place(source, Context(table=f"sources.{name}", tls=plan.tls))
         return SourceRunner(f"sources.{name}", source, self._services, plan.buffer)
 
@@ -88,7 +88,7 @@ class Wiring:
             sink = plan.component(plan.config)
         except BaseException as error:
             runner = self._runner(name, BrokenSink(Sink.Config()), plan)
-            runner.broken = _reason(f"sinks.{name}", error)
+            runner.broken = _reason(f"sinks.{name}", plan.component, error)
             return runner
         # Half of the buffer may be under way, so that the other half can still fill.
         open_bytes = plan.buffer.max_memory_bytes // 2
@@ -146,14 +146,14 @@ def _make_transform(name: str, plan: TransformPlan) -> Transform:
     try:
         transform = plan.component(plan.config)
     except BaseException as error:
-        return BrokenTransform(_reason(f"transforms.{name}", error))
+        return BrokenTransform(_reason(f"transforms.{name}", plan.component, error))
     _place(transform, Context(table=f"transforms.{name}"))
     return transform
 
 
-def _reason(table: str, error: BaseException) -> str:
+def _reason(table: str, component: type[Component], error: BaseException) -> str:
     """Say that a constructor raised, which did not when the configuration was read."""
-    reason = f"{table}: its plugin failed: {explain(error, '')}"
+    reason = f"{table}: {failure(component, explain(error, component.__module__))}"
     logging.getLogger(f"penstock.{table}").error("it cannot be made: %s", reason, exc_info=error)
     return reason
 

@@ -43,7 +43,7 @@ def _batch() -> Picture:
 
 def _receipts() -> Picture:
     p = Picture(
-        "receipts", 760, 250, "A position is committed up to the first batch that is not settled"
+        "receipts", 760, 225, "A position is committed up to the first batch that is not settled"
     )
     p.note(10, 28, "one container's batches, as they were read →", class_="strong")
     states = ("good", "good", "good", "bad", "good", "good", "plain")
@@ -52,9 +52,8 @@ def _receipts() -> Picture:
         p.box(10 + number * 106, 50, 94, 56, f"batch {number + 1}", kind, small=word)
     p.arrow((316, 175), (316, 112), kind="good")
     p.note(316, 195, "committed position|behind batch 3: everything before it is settled", "middle")
-    p.arrow((640, 175), (640, 112), dashed=True)
-    p.note(600, 195, "after a kill, reading goes on behind 3:|4 to 7 may come twice, none is lost",
-           "middle")  # fmt: skip
+    p.arrow((740, 132), (330, 132), dashed=True)
+    p.note(535, 152, "after a kill, 4 to 7 are read again: some come twice, none is lost", "middle")
     return p
 
 

@@ -1,4 +1,4 @@
-"""What meets the outside: Docker's log, syslog's missing acknowledgement, plugins."""
+"""What meets the outside: Docker's log, syslog without acknowledgement, a firehose, plugins."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ def drawn() -> Iterator[Picture]:
     """Draw them."""
     yield _docker()
     yield _syslog()
+    yield _firehose()
+    yield _kinds()
     yield _plugins()
 
 
@@ -54,6 +56,47 @@ def _syslog() -> Picture:
     p.note(
         380, 270, "some of it may come twice, under the same event id; none of it is lost", "middle"
     )
+    return p
+
+
+def _firehose() -> Picture:
+    p = Picture("firehose", 760, 270, "What is read is taken in on disk, before anything else")
+    p.box(10, 40, 120, 70, "firehose", small="nobody there|waits")
+    p.box(190, 40, 120, 70, "reader", small="answers pings,|waits for nothing")
+    p.box(380, 40, 130, 70, "intake", "disk", small="on disk, before|anything else")
+    p.box(580, 40, 170, 70, "pipelines", small="transforms, buffers,|sinks: at their own pace")
+    p.arrow((130, 66), (190, 66))
+    p.arrow((190, 88), (130, 88), kind="good", dashed=True)
+    p.note(160, 26, "pong, always on time", "middle")
+    p.arrow((310, 75), (380, 75))
+    p.arrow((510, 75), (580, 75))
+    p.arrow((445, 110), (445, 170), kind="bad")
+    p.box(345, 170, 200, 50, "dropped", "bad", small="by policy, counted by kind")
+    p.note(455, 144, "full")
+    p.arrow((70, 110), (70, 170), kind="bad")
+    p.box(10, 170, 200, 50, "gap event", "bad", small="cut off, or dropped there")
+    p.arrow((210, 195), (250, 195), (250, 112), dashed=True)
+    p.note(380, 254, "for the source an event is settled once it is in the intake", "middle")
+    return p
+
+
+def _kinds() -> Picture:
+    p = Picture("kinds", 760, 300, "Kinds of events, and which sink carries which")
+    p.box(10, 115, 120, 60, "source", small="firehose")
+    kinds = ("log", "counter", "gauge", "timer", "event", "gap")
+    carried = {"log", "gap"}
+    for number, kind in enumerate(kinds):
+        y = 14 + number * 46
+        p.box(210, y, 110, 34, kind, "good" if kind in carried else "box")
+    p.arrow((130, 145), (200, 145))
+    p.box(470, 30, 130, 60, "datadog", "good", small="carries all of them")
+    p.box(470, 180, 130, 60, "syslog", small="carries log and gap")
+    p.arrow((330, 145), (390, 145), (390, 60), (470, 60), kind="good")
+    p.arrow((390, 145), (390, 210), (470, 210))
+    p.box(650, 180, 100, 60, "filtered", "plain", small="kind: gauge …")
+    p.arrow((600, 210), (650, 210), dashed=True)
+    p.note(600, 270, "left out, and counted for each kind", "middle")
+    p.note(535, 150, "penstock check says so before", "middle")
     return p
 
 

@@ -51,6 +51,8 @@ def _command(
         pieces = " ".join(command.collect_usage_pieces(context))
         yield f"{code(f'{context.command_path} {pieces}')}\n"
     yield f"{prose(command.help).replace(chr(8), '')}\n"
+    if list_only:
+        yield "They stand before the command; where it logs, also behind it.\n"
     if options := list(_options(command, context)):
         yield table(("option", "what it does"), options)
     if isinstance(command, click.Group) and not list_only:
@@ -62,7 +64,9 @@ def _command(
 
 
 def _options(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
+    """List what has a description, without what every command has."""
+    common = {name for one in main.params for name in one.opts} if context.parent else set()
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
-        if record is not None and "--help" not in parameter.opts:
+        if record and record[1] and not {"--help", *common} & set(parameter.opts):
             yield code(record[0]), record[1]

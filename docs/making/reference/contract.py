@@ -50,12 +50,13 @@ def _hooks() -> Iterator[str]:
 
 
 def _entry(module: str, name: str) -> str:
-    _, (node, *after) = source.find(module, name)
+    where, (node, *after) = source.find(module, name)
     if isinstance(node, ast.ClassDef):
         return _class(node, name)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         text = prose(ast.get_docstring(node))
-        return f"### {code(name)}\n\n{code(source.signature(node))}\n\n{text}\n"
+        signatures = "\n\n".join(map(code, source.signatures(where, node)))
+        return f"### {code(name)}\n\n{signatures}\n\n{text}\n"
     text = prose(source.said(after[0]) if after else "")
     return f"### {code(name)}\n\n{code(_shortened(ast.unparse(node)))}\n\n{text}\n"
 

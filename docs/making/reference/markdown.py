@@ -21,7 +21,9 @@ def heading(title: str) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a table; cells are Markdown, so a bar in them is escaped."""
+    """Write a table without empty columns; cells are Markdown, so a bar in them is escaped."""
+    columns = [column for column in zip(heads, *rows, strict=True) if any(column[1:])]
+    heads, *rows = zip(*columns, strict=True)
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     lines += [f"| {' | '.join(map(_cell, row))} |" for row in rows]
     return "\n".join(lines) + "\n"

@@ -58,8 +58,10 @@ _LEDGER = """
 
 For each sink and each origin (a container, a unit), over restarts:
 
-    read + created + carried in + replayed = delivered + filtered + merged + dead_lettered + dropped
-                                             + abandoned + in flight (memory and spool)
+```text
+read + created + carried in + replayed = delivered + filtered + merged + dead_lettered + dropped
+                                         + abandoned + in flight (memory and spool)
+```
 
 `penstock status` shows both sides and the **residue**, which is 0, or `penstock status` exits 1 and
 `penstock health` says so. See [The ledger](../concepts/ledger.md).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 
 from docs.making.reference.markdown import code, first, heading, prose, settings_table, table
@@ -15,6 +16,7 @@ from penstock.config.settings import settings_of
 from penstock.plugins import FIRST_PARTY, Installed, Plugins
 
 _FILE = "file.md"
+_BY_SETTINGS = "as its settings have it"
 
 
 def pages() -> dict[str, str]:
@@ -80,34 +82,35 @@ def _facts(one: Installed, component: type[Component]) -> Iterator[tuple[str, st
 
 
 def _of_source(component: type[Source]) -> Iterator[tuple[str, str]]:
-    yield "kinds of events", _kinds(getattr(component, "kinds", None))
+    yield "kinds of events", _kinds(component, "kinds")
     again = "yes: it goes on where it was" if component.replayable else "no: it has a buffer"
     yield "can be read again", again
 
 
 def _of_sink(component: type[Sink]) -> Iterator[tuple[str, str]]:
-    accepts = component.__dict__.get("accepts", Sink.accepts)
-    yield "kinds of events", f"{_kinds(accepts)}{_unless_set(component, 'accepts')}"
+    yield "kinds of events", _kinds(component, "accepts")
     order = getattr(component, "order", None)
     if isinstance(order, str):
-        yield "keeps in order", f"{code(order)}{_unless_set(component, 'order')}"
+        yield "keeps in order", _unless_set(component, "order") or code(order)
     timeout = getattr(component, "write_timeout_s", None)
     if timeout is None or isinstance(timeout, int | float):
         text = "for ever" if timeout is None else f"{timeout:g} s"
-        yield "a write may take", f"{text}{_unless_set(component, 'write_timeout_s')}"
+        yield "a write may take", _unless_set(component, "write_timeout_s") or text
 
 
-def _kinds(kinds: object) -> str:
+def _kinds(component: type[Component], name: str) -> str:
+    kinds = getattr(component, name)
     if not isinstance(kinds, frozenset):
-        return "depends on its settings"
-    return ", ".join(sorted(code(kind.__name__) for kind in kinds))
+        return _BY_SETTINGS
+    return _unless_set(component, name) or ", ".join(sorted(code(kind.__name__) for kind in kinds))
 
 
 def _unless_set(component: type[Component], name: str) -> str:
-    """Say whether instances differ from the class, as their settings have it."""
+    """Say that instances differ from the class, if they do."""
     parts = [part for part in component.__mro__ if issubclass(part, Component)]
-    sets = any(f"self.{name} = " in inspect.getsource(part) for part in parts)
-    return ", or as its settings have it" if sets else ""
+    sets = re.compile(rf"\bself\.{name}(: [^=]+)? \|?= ")
+    found = any(sets.search(inspect.getsource(part)) for part in parts)
+    return _BY_SETTINGS if found else ""
 
 
 def _common(component: type[Component]) -> Iterator[str]:

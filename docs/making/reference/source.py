@@ -30,11 +30,13 @@ def public(module: str) -> list[str]:
 
 
 def find(module: str, name: str) -> tuple[str, list[ast.stmt]]:
-    """Return where a name is defined, and the definition with what follows it."""
+    """Return where a name is defined, and the definition with what follows it.
+
+    Of a function with overloads it is the one behind them, which has the docstring.
+    """
     body = tree(module).body
-    for number, node in enumerate(body):
-        if _target(node) == name:
-            return module, body[number : number + 2]
+    if places := [number for number, node in enumerate(body) if _target(node) == name]:
+        return module, body[places[-1] : places[-1] + 2]
     for imported in ast.walk(tree(module)):
         if isinstance(imported, ast.ImportFrom):
             for alias in imported.names:
@@ -98,6 +100,13 @@ def signature(node: Function, name: str = "") -> str:
     if _decorated(node, "property"):
         return f"{name or node.name}{returns.replace(' -> ', ': ')}"
     return f"{awaited}{name or node.name}({shown}){returns}"
+
+
+def signatures(module: str, node: Function) -> list[str]:
+    """Write the signatures of a function: those of its overloads, if it has any."""
+    same = [one for one in tree(module).body if _target(one) == node.name]
+    overloads = [one for one in same if isinstance(one, Function) and _decorated(one, "overload")]
+    return [signature(one) for one in overloads or [node]]
 
 
 def _decorated(node: Function, name: str) -> bool:

@@ -39,3 +39,20 @@ def author_wheels(folder: Path) -> Path:
 
 def _kind(member: Path) -> str:
     return member.parent.name.removesuffix("s")
+
+
+def offline(wheels: Path) -> dict[str, str]:
+    """Return the environment in which pip has the wheels of a folder, and nothing else."""
+    return {**_PIP, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+
+
+def asking(index: str) -> dict[str, str]:
+    """Return the environment in which pip asks this package index by itself."""
+    return {**_PIP, "PIP_INDEX_URL": index, "PIP_NO_CACHE_DIR": "1"}
+
+
+_PIP = {
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    # What is used once need not be compiled for the next time. pip takes 0 for yes here.
+    "PIP_NO_COMPILE": "0",
+}

@@ -141,9 +141,11 @@ class Session:
         self._expect(block, Step(f"penstock check --no-env {path.name}", "", block.line))
 
     def _python(self, block: Block) -> None:
-        path = self._kept / f"block_{block.line}.py"
+        """Run a program in the page's folder, where it finds the page's other files."""
+        path = self._cwd / f".block_{block.line}.py"
         path.write_text(block.text)
-        self._expect(block, Step(f"python {shlex.quote(str(path))}", "", block.line))
+        self._expect(block, Step(f"python {path.name}", "", block.line))
+        path.unlink()
 
     def _console(self, block: Block) -> None:
         *first, last = steps(block)

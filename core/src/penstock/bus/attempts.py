@@ -13,7 +13,7 @@ from penstock.bus.services import Services
 from penstock.bus.settling import Settling
 from penstock.bus.write import DOUBTFUL_AFTER, Write, only
 from penstock.delivery.governor import Governor
-from penstock.guard import checked_report, contained
+from penstock.guard import blame, checked_report, contained
 from penstock.log import Quiet
 from penstock.telemetry import RETRIES, WRITE_DURATION
 
@@ -80,7 +80,7 @@ class Attempts:
             retry_after = said.retry_after if isinstance(said, RetryableError) else None
             return self._failed(write, _reason(said), said, retry_after)
         if said is not None and self._quiet.allows("returned"):
-            self._settling.log.error("write returned %r, which is not a Report", said)
+            self._settling.log.error("write returned %.60r, which is not a Report", said)
         return self._delivered(write)
 
     def _delivered(self, write: Write) -> list[Write]:
@@ -155,13 +155,12 @@ class Attempts:
         # Numbers aside: another cause is news, another port or offset is not.
         if not self._quiet.allows(why.translate(NO_DIGITS)):
             return
+        log = self._settling.log
         extra = {"retry_in_s": round(wait, 1), "attempt": write.attempts}
         if defect:
-            self._settling.log.error(
-                "write raised an undeclared error", exc_info=defect, extra=extra
-            )
+            blame(log, self._sink, "write raised an undeclared error", defect, **extra)
         else:
-            self._settling.log.warning("write failed, trying again: %s", why, extra=extra)
+            log.warning("write failed, trying again: %s", why, extra=extra)
 
     def _dead(self, write: Write, why: str, reason: str) -> list[Write]:
         for batch in write.batches:

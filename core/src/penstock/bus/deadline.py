@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from penstock.guard import LAST_WORDS_S
+from penstock.guard import LAST_WORDS_S, cancel
 
 
 class Deadline:
@@ -57,7 +57,7 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel tasks and wait for them, but not for ever: some ignore it."""
     pending = _unfinished(tasks)
     for task in pending:
-        task.cancel()
+        cancel(task)
     if pending:
         await asyncio.wait(pending, timeout=LAST_WORDS_S)
 

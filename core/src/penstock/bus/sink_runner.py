@@ -23,7 +23,7 @@ from penstock.bus.write import Write
 from penstock.delivery.governor import Governor
 from penstock.delivery.page import leave_on_disk
 from penstock.delivery.spool import Spool
-from penstock.guard import contained, in_time, is_cancelled
+from penstock.guard import blame, close, complain, contained, in_time, is_told_to_end
 
 
 class SinkRunner:
@@ -120,13 +120,13 @@ class SinkRunner:
         """Write until drained. What waits on disk for a broken sink stays there."""
         self.buffer.attach(reads=not self.broken)
         await self._until_open()
-        while not is_cancelled() and (write := await self._next()) is not None:
+        while not is_told_to_end() and (write := await self._next()) is not None:
             if len(self._schedule.open) == 1:
                 self._attempts.progressed = asyncio.get_running_loop().time()
-            # A task apart also for one: what a plugin does to its task would end this one.
-            task = self._writing[write] = spawn(self._write(write), self.table)
             if self.sink.in_flight == 1:
-                await task
+                await self._write(write)
+            else:
+                self._writing[write] = spawn(self._write(write), self.table)
 
     def drain(self) -> None:
         """Have ``run`` return once everything that waits is settled."""
@@ -143,10 +143,7 @@ class SinkRunner:
     async def stop(self) -> None:
         """End open writes and close the sink. Call it when ``run`` is done or cancelled."""
         await end(task for task in (*self._writing.values(), self._draining) if task)
-        try:
-            await in_time(self.sink.close)
-        except Exception as error:
-            self.log.error("close failed", exc_info=error)
+        await close(self.sink, self.log)
 
     def leave(self, reason: str = "drain_timeout", *, commit: bool = False) -> int:
         """Put what is left on disk, else count it as abandoned; return how many events that was.
@@ -236,7 +233,7 @@ class SinkRunner:
             with contained:
                 await self.sink.drain()
         except Exception as error:
-            self.log.error("drain failed", exc_info=error)
+            complain(self.log, self.sink, "drain failed", error)
 
     # --- opening -------------------------------------------------------------------------
 
@@ -258,12 +255,11 @@ class SinkRunner:
     def _not_opened(self, error: Exception) -> None:
         if isinstance(error, OSError | RetryableError):
             retry_after = error.retry_after if isinstance(error, RetryableError) else None
-            text = str(error) or type(error).__name__
-            wait = self.governor.failed(retry_after, text)
-            self.log.warning("not open yet: %s", text, extra={"retry_in_s": round(wait, 1)})
+            wait = self.governor.failed(retry_after, str(error) or type(error).__name__)
+            complain(self.log, self.sink, "not open yet", error, retry_in_s=round(wait, 1))
             return
         self.broken = f"{self.table} failed to open: {type(error).__name__}: {error}"
-        self.log.error("plugin failed to open; its events are dead-lettered", exc_info=error)
+        blame(self.log, self.sink, "open failed and its events are dead-lettered", error)
         self.buffer.detach()
         self._refuse_waiting()
 

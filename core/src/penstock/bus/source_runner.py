@@ -15,7 +15,7 @@ from penstock.bus.outlet import SourceOutlet
 from penstock.bus.pipeline import Pipeline
 from penstock.bus.services import Services
 from penstock.delivery.governor import Governor
-from penstock.guard import call, contained, in_time, is_cancelled
+from penstock.guard import call, close, complain, contained, in_time, is_cancelled
 
 STEADY_S = 60.0
 """A source that ran this long starts its next backoff from the beginning."""
@@ -104,12 +104,9 @@ class SourceRunner:
                 self._failed("stopped", error)
 
     async def stop(self) -> None:
-        """Close the source; an error is logged, as nothing depends on it any more."""
+        """Close the source; nothing that it still sends is taken."""
         self.outlet.shut()
-        try:
-            await in_time(self.source.close)
-        except Exception as error:
-            self.log.error("close failed", exc_info=error)
+        await close(self.source, self.log)
 
     async def _call(self) -> None:
         self._is_reading = True
@@ -122,10 +119,6 @@ class SourceRunner:
 
     def _failed(self, what: str, error: Exception) -> None:
         retry_after = error.retry_after if isinstance(error, RetryableError) else None
-        text = str(error) or type(error).__name__
         self.refused = isinstance(error, ConfigError)
-        wait = round(self.governor.failed(retry_after, text), 1)
-        if isinstance(error, RetryableError | ConfigError | OSError):
-            self.log.warning("%s: %s", what, text, extra={"retry_in_s": wait})
-        else:
-            self.log.error("plugin raised: %s", what, exc_info=error, extra={"retry_in_s": wait})
+        wait = self.governor.failed(retry_after, str(error) or type(error).__name__)
+        complain(self.log, self.source, what, error, retry_in_s=round(wait, 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
@@ -11,7 +11,7 @@ from penstock.api.component import Transform
 from penstock.api.errors import PluginError
 from penstock.api.event import Batch, Event, Resource, heap_size
 from penstock.api.tally import Hold, Tally
-from penstock.guard import checked
+from penstock.guard import blame, listed
 from penstock.log import Quiet
 
 
@@ -70,7 +70,7 @@ class Stage:
             result = self._transform.apply(batch)
             if result is batch and self._transform.tally.is_clean:
                 return (batch,)
-            made = _listed(result)
+            made = listed(result)
             if batch.trail and not all(one.trail for one in made):
                 raise PluginError("a batch lost its receipts: use keep, emit or replace")
             self._settle_account(batch.events, made)
@@ -81,7 +81,7 @@ class Stage:
     def flush(self, now: float, final: bool) -> Sequence[Batch]:
         """Return what the transform gives up by the clock, or all that it holds if ``final``."""
         try:
-            made = _listed(self._transform.flush(now, final))
+            made = listed(self._transform.flush(now, final))
             self._settle_account((), made)
         except BaseException as error:
             self._start_anew(error)
@@ -133,7 +133,7 @@ class Stage:
         if has_state or len(batch.events) == 1:
             self._refuse(batch.resource, batch.events, error)
             return ()
-        self._say("transform raised; trying event by event", error)
+        self._say("transform raised, trying event by event", error)
         made: list[Batch] = []
         for event in batch.events:
             one = replace(batch, events=(event,), size=heap_size((event,)))
@@ -142,7 +142,7 @@ class Stage:
 
     def _start_anew(self, error: BaseException) -> None:
         """Refuse all that the instance held and replace it."""
-        self._say("transform raised and lost its state; it is made anew", error)
+        self._say("transform raised: what it held is dead-lettered, and it is made anew", error)
         tally = self._transform.tally
         for hold in tally.holds | dict.fromkeys(tally.spent):
             if hold not in tally.fresh:
@@ -153,14 +153,8 @@ class Stage:
 
     def _say(self, what: str, error: BaseException) -> None:
         if self._quiet.allows(type(error).__name__):
-            self._log.error(what, exc_info=error)
+            blame(self._log, self._transform, what, error)
 
     def _refuse(self, resource: Resource, events: Sequence[Event], error: BaseException) -> None:
         reason = f"{self.table} raised {type(error).__name__}: {error}"
         self._books.refused(resource, events, reason)
-
-
-def _listed(result: Batch | Iterable[Batch]) -> Sequence[Batch]:
-    if isinstance(result, Batch):
-        return (checked(result),) if len(result.events) else ()
-    return [batch for batch in map(checked, result) if len(batch.events)]

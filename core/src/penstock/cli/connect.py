@@ -12,7 +12,7 @@ import click
 from penstock.api.component import Context, Sink, Source
 from penstock.api.errors import PenstockError
 from penstock.config.plan import Plan, SinkPlan, SourcePlan
-from penstock.guard import contained
+from penstock.guard import in_time
 
 TIMEOUT_S = 10.0
 """How long one source or sink has for its answer."""
@@ -45,7 +45,7 @@ async def _failure(table: str, plan: SourcePlan | SinkPlan) -> str:
     log = logging.getLogger(f"penstock.{table}")
     component.context = Context(table=table, log=log, tls=plan.tls)
     try:
-        await asyncio.wait_for(_checked(component), TIMEOUT_S)
+        await in_time(component.check, TIMEOUT_S)
     except TimeoutError:
         return f"no answer within {TIMEOUT_S:g} seconds"
     except PenstockError as error:
@@ -54,15 +54,5 @@ async def _failure(table: str, plan: SourcePlan | SinkPlan) -> str:
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
     finally:
         with suppress(Exception):
-            await asyncio.wait_for(_closed(component), TIMEOUT_S)
+            await in_time(component.close, TIMEOUT_S)
     return ""
-
-
-async def _checked(component: Source | Sink) -> None:
-    with contained:
-        await component.check()
-
-
-async def _closed(component: Source | Sink) -> None:
-    with contained:
-        await component.close()

@@ -13,7 +13,7 @@ from penstock.cli.options import EXIT_FAILED
 if TYPE_CHECKING:
     from penstock.plugins import Plugins
 
-_SOURCES = {
+SOURCES = {
     "docker": """\
 # Every container of the Docker engine: DOCKER_HOST, the current context, or the default socket.
 [sources.docker]
@@ -35,6 +35,7 @@ containers = 3
 rate = 10                                 # events a second
 """,
 }
+"""What a machine may have, and the file's part for it."""
 SCHEMA = "penstock.schema.json"
 """The JSON Schema, beside the file."""
 SCHEMA_LINE = f"#:schema ./{SCHEMA}"
@@ -84,10 +85,8 @@ def command(file: str) -> None:
 
     plugins = Plugins()
     choice = choose_source(plugins, os.environ)
-    source = _SOURCES[choice.type]
-    text = _FILE.format(schema_line=SCHEMA_LINE, source=source, type=choice.type)
     try:
-        _write(file, text)
+        _write(file, file_text(choice.type))
     except FileExistsError:
         _fail(f"{file} exists already and is left as it is: name another, or remove it")
     except OSError as error:
@@ -95,6 +94,11 @@ def command(file: str) -> None:
     click.echo(f"wrote {file} for {choice.type}: {choice.reason}.", err=True)
     _write_schema(Path(file).with_name(SCHEMA), plugins)
     click.echo(f"next: penstock check {file}; penstock run {file}", err=True)
+
+
+def file_text(source: str) -> str:
+    """Return the file for a machine that has this source."""
+    return _FILE.format(schema_line=SCHEMA_LINE, source=SOURCES[source], type=source)
 
 
 def _write_schema(path: Path, plugins: Plugins) -> None:

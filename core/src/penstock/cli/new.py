@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from unicodedata import normalize
 
 import click
 
@@ -66,10 +67,17 @@ def _check_name(kind: str, name: str) -> None:
     """Refuse a name that is no type or is taken; warn of one that may be."""
     from penstock.plugins import FIRST_PARTY, Plugins
 
+    better = _better(kind, name)
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         raise click.BadParameter(
             f"{name!r}: a type begins with a small letter, goes on with small letters, digits and "
-            f"single - or _, and has {_LONGEST} characters at most, such as my-{kind}",
+            f"single - or _, and has {_LONGEST} characters at most, such as {better}"
+            f"{' (--folder says where it is made)' if '/' in name else ''}",
+            param_hint="NAME",
+        )
+    if name.replace("_", "-").startswith(_prefix(kind)):
+        raise click.BadParameter(
+            f"{name}: NAME is the type alone, {better}: {_prefix(kind)} is put before it",
             param_hint="NAME",
         )
     if _is_one_of(name, FIRST_PARTY[kind]):
@@ -92,6 +100,17 @@ def _check_name(kind: str, name: str) -> None:
         )
 
 
+def _prefix(kind: str) -> str:
+    return f"penstock-{kind}-"
+
+
+def _better(kind: str, name: str) -> str:
+    """Return the nearest name that is a type."""
+    plain = normalize("NFKD", Path(name).name).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-").removeprefix(_prefix(kind))
+    return words.lstrip("-0123456789")[:_LONGEST].rstrip("-") or f"my-{kind}"
+
+
 def _is_one_of(name: str, names: tuple[str, ...] | list[str]) -> bool:
     """Say whether a name is taken: - and _ make the same distribution."""
     return name.replace("_", "-") in {one.replace("_", "-") for one in names}
@@ -103,6 +122,7 @@ def _say_next(kind: str, name: str, target: Path) -> None:
     for line in (
         f"cd {target}",
         "python3 -m venv .venv",
+        ".venv/bin/python -m pip install --upgrade pip",
         ".venv/bin/pip install --editable . --group dev",
         ".venv/bin/pytest",
         ".venv/bin/penstock plugins",

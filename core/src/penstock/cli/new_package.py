@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import keyword
 import re
@@ -18,11 +19,15 @@ ABOUT = {
     "sink": "Penstock sink: appends events to a file, each as a line of JSON",
 }
 
+BESIDE = {
+    "source": "penstock-sink-console",
+    "transform": "penstock-source-demo penstock-sink-console",
+    "sink": "penstock-source-demo",
+}
+"""What the example in the README needs, too."""
+
 _TOKEN = re.compile(r"\{\{([a-z]+)\}\}")
-_USED = frozenset(
-    "annotations asyncio contract datetime lines re replace reading time".split()  # noqa: SIM905
-)
-"""Names that the starter uses itself, besides those of ``penstock.api``."""
+_CODE = ("init.py", "test_contract.py", "test_component.py")
 
 
 class Package:
@@ -33,12 +38,16 @@ class Package:
         self.distribution = f"penstock-{kind}-{name.replace('_', '-')}"
         module = name.replace("-", "_")
         self.package = f"penstock_{kind}_{module}"
+        classname = f"{_camel(name)}{kind.title()}"
+        used = self._used()
+        self._test = "test_own_contract.py" if module == "contract" else f"test_{module}.py"
         self._values = {
             "about": ABOUT[kind],
             "api": API_VERSION,
-            "class": _free(_camel(name) + kind.title(), "Own"),
+            "beside": BESIDE[kind],
+            "class": f"Own{classname}" if classname in used else classname,
             "distribution": self.distribution,
-            "function": _free(module, f"own_{kind}_"),
+            "function": f"own_{module}" if module in used else module,
             "kind": kind,
             "license": licence,
             "package": self.package,
@@ -57,7 +66,7 @@ class Package:
             f"{source}/__init__.py": self._text(self.kind, "init.py"),
             f"{source}/py.typed": "",
             "tests/test_contract.py": self._text(self.kind, "test_contract.py"),
-            f"tests/test_{self._values['function']}.py": self._text(self.kind, "test_component.py"),
+            f"tests/{self._test}": self._text(self.kind, "test_component.py"),
         }
 
     def write(self, target: Path) -> None:
@@ -69,9 +78,18 @@ class Package:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
 
+    def _used(self) -> set[str]:
+        """Return the names that stand for something already, in Python or in the starter."""
+        codes = (_TOKEN.sub("_", self._template(self.kind, file)) for file in _CODE)
+        used = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *penstock.api.__all__}
+        return used.union(*map(_names, codes))
+
     def _text(self, folder: str, name: str) -> str:
+        return _TOKEN.sub(self._value, self._template(folder, name))
+
+    def _template(self, folder: str, name: str) -> str:
         template = resources.files("penstock").joinpath("starter", folder, f"{name}.txt")
-        return _TOKEN.sub(self._value, template.read_text(encoding="utf-8"))
+        return template.read_text(encoding="utf-8")
 
     def _value(self, token: re.Match[str]) -> str:
         if token[1] == "usage":
@@ -80,11 +98,14 @@ class Package:
 
 
 def _camel(name: str) -> str:
-    return "".join(part.title() for part in re.split("[-_]", name))
+    return "".join(part.capitalize() for part in re.split("[-_]", name))
 
 
-def _free(name: str, prefix: str) -> str:
-    """Return a name that stands for nothing else in the starter."""
-    taken = keyword.iskeyword(name) or keyword.issoftkeyword(name) or name in _USED
-    taken = taken or hasattr(builtins, name) or name in penstock.api.__all__
-    return f"{prefix}{name}" if taken else name
+def _names(code: str) -> set[str]:
+    """Return all names that code uses, but for fields of classes."""
+    nodes = list(ast.walk(ast.parse(code)))
+    fields = {node.target for node in nodes if isinstance(node, ast.AnnAssign)}
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and node not in fields}
+    names |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    names |= {node.name for node in nodes if isinstance(node, ast.alias | ast.FunctionDef)}
+    return names

@@ -103,7 +103,7 @@ def _traits(one: Installed) -> list[str]:
     """Return version, stability and API; what does not load states nothing."""
     if one.error:
         return [one.version or "?"]
-    return [one.version or "?", one.stability, f"API {one.requires_api or 'not stated'}"]
+    return [one.version or "?", one.stability, f"API {one.api_range or 'not stated'}"]
 
 
 def _about(one: Installed) -> str:
@@ -150,7 +150,8 @@ def _record(one: Installed) -> dict[str, Any]:
     }
     if one.error:
         return {**record, "error": one.error, "fix": one.fix}
-    record |= {"requires_api": one.requires_api, "stability": one.stability}
+    record |= {"requires_api": one.requires_api, "api_range": one.api_range}
+    record["stability"] = one.stability
     if one.warning:
         record |= {"warning": one.warning, "fix": one.fix}
     if one.component is None:

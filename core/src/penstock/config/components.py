@@ -26,6 +26,7 @@ from penstock.plugins import (
     UnknownTypeError,
     check_instance,
     explain,
+    failure,
     install_line,
 )
 
@@ -66,7 +67,7 @@ class Components:
         except BaseException as error:
             reason = explain(error, component.__module__)
             reason = self._scrubber.foreign(reason, _public(component))
-            self._problems.isolate(path, f"its plugin failed: {reason}")
+            self._problems.isolate(path, failure(component, reason))
             return None
 
     def _component(
@@ -84,8 +85,6 @@ class Components:
             component = self._plugins.component(kind, type_)
         except UnknownTypeError:
             self._problems.error(where, unknown_type(self._plugins, kind, type_, table))
-        except ConfigError as error:
-            self._problems.error(where, str(error))
         except PluginError as error:
             self._problems.isolate(where, f"the plugin {kind}-{type_} is broken: {error}")
         else:

@@ -13,7 +13,7 @@ from penstock.config.plan import PipelinePlan
 from penstock.config.problems import Problems
 from penstock.config.scrub import Scrubber
 from penstock.config.words import Path
-from penstock.plugins import explain
+from penstock.plugins import explain, failure
 
 Kinds = frozenset[type[Event]]
 Made = Mapping[tuple[str, str], Component]
@@ -84,7 +84,7 @@ class KindCheck:
             return _checked(transform.passes(kinds))
         except Exception as error:
             reason = self._scrubber(explain(error, type(transform).__module__))
-            self._problems.isolate(("transforms", name), f"its plugin failed: {reason}")
+            self._problems.isolate(("transforms", name), failure(type(transform), reason))
             self.failed.add(name)
             return None
 

@@ -216,8 +216,6 @@ class _Loading:
                 self._plugins.extension(name)
             except UnknownTypeError:
                 self._problems.error(path, unknown_type(self._plugins, "extension", name))
-            except ConfigError as error:
-                self._problems.error(path, str(error))
             except PluginError as error:
                 self._problems.isolate(path, f"the plugin extension-{name} is broken: {error}")
 

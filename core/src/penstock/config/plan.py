@@ -123,3 +123,12 @@ class Plan(Struct, frozen=True, kw_only=True):
     pipelines: Mapping[str, PipelinePlan] = {}
     broken: Mapping[str, str] = {}
     fingerprint: str = ""
+
+    @property
+    def components(self) -> dict[str, SourcePlan | TransformPlan | SinkPlan]:
+        """The components that work, by their tables."""
+        return {
+            **{f"sources.{name}": source for name, source in self.sources.items()},
+            **{f"transforms.{name}": transform for name, transform in self.transforms.items()},
+            **{f"sinks.{name}": sink for name, sink in self.sinks.items()},
+        }

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 SPARE_BYTES = 67_108_864
 """What is left of the disk, or half of a small one: also to delete something, SQLite needs room."""
+
+LOOK_AGAIN_S = 0.1
+"""Asking the disk takes as long as taking a batch in does."""
 
 
 class DiskBudget:
@@ -16,10 +20,18 @@ class DiskBudget:
         self.max_bytes = max_bytes
         self.used = 0
         self._folder = folder
+        self._seen = 0
+        """What could be used, all told, when the disk was last asked."""
+        self._look_at = 0.0
 
     def fits(self, size: int) -> bool:
         """Say whether there is room for so many bytes more."""
-        return self.used + size <= self.max_bytes and size <= self._left()
+        if self.used + size > self.max_bytes:
+            return False
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._seen, self._look_at = self.used + self._left(), now + LOOK_AGAIN_S
+        return self.used + size <= self._seen
 
     def _left(self) -> int:
         if self._folder is None:

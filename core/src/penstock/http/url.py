@@ -69,6 +69,10 @@ class Url(Setting):
         """Return the address of another path on this server, without the query."""
         return Url(urlunsplit(self._parts._replace(path=path, query="")))
 
+    def with_path(self, path: str) -> Url:
+        """Return the address with a path, where it has none of its own."""
+        return self.below(path) if self.path in ("", "/") else self
+
     def below(self, path: str) -> Url:
         """Return the address of a path under this one, unless this one ends with it already."""
         own = self._parts.path.rstrip("/")

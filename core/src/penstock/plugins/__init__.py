@@ -6,9 +6,9 @@ let one broken plugin stop the program, and of two with one name it would skip t
 
 from __future__ import annotations
 
-from penstock.plugins.broken import BrokenError, explain
+from penstock.plugins.broken import BrokenError, explain, failure
 from penstock.plugins.classes import COMMON_KEYS, KINDS, check_instance
-from penstock.plugins.entries import Entry, entry_points
+from penstock.plugins.entries import Entry, brought_by, entry_points
 from penstock.plugins.loading import (
     FIRST_PARTY,
     Installed,
@@ -28,10 +28,12 @@ __all__ = [
     "Installed",
     "Plugins",
     "UnknownTypeError",
+    "brought_by",
     "check_instance",
     "core_version",
     "entry_points",
     "explain",
+    "failure",
     "install_line",
     "listed",
 ]

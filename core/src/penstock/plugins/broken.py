@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from penstock.api.component import Component
 from penstock.api.errors import PluginError
-from penstock.plugins.entries import GROUP, Entry, location, normalized
-from penstock.plugins.versions import fits, here, is_version, range_problem
+from penstock.plugins.entries import GROUP, Entry, brought_by, location
+from penstock.plugins.versions import absent, fits, here, is_version, range_problem
 
 _CONTRACT = r"penstock\.(?:api|http|testing)"
 _NO_NAME = re.compile(rf"cannot import name '(\w+)' from '({_CONTRACT}[\w.]*)'")
@@ -48,6 +50,13 @@ def broken(error: BaseException, entry: Entry) -> BrokenError:
     return BrokenError(reason, _missing(error, entry) or defect(entry))
 
 
+def ambiguous(name: str, entries: Iterable[Entry]) -> BrokenError:
+    """Return what is wrong where several distributions bring a plugin of one name."""
+    owners = sorted(entry.distribution for entry in entries)
+    commands = " or ".join(f"pip uninstall {owner}" for owner in owners)
+    return BrokenError(f"{' and '.join(owners)} both bring {name}", commands)
+
+
 def upgrade(entry: Entry) -> str:
     """Return the command that brings a plugin and a core that fit each other."""
     return f"pip install --upgrade {GROUP} {entry.distribution_name}".strip()
@@ -61,9 +70,17 @@ def defect(entry: Entry) -> str:
     return f"pip install --upgrade {name}, or pip uninstall {name} and tell its authors"
 
 
+def failure(component: type[Component], reason: str) -> str:
+    """Say that a component's own code raised, and what to do about it."""
+    entry = brought_by(component.__module__)
+    return str(BrokenError(f"its plugin failed: {reason}", defect(entry) if entry else ""))
+
+
 def explain(error: BaseException, package: str) -> str:
     """Say in one line what a plugin raised, and where: the last frame of its own code."""
-    text = " ".join(str(error).split())[:300]
+    # The text of a SyntaxError has its place already, in short.
+    said = error.msg if isinstance(error, SyntaxError) else str(error)
+    text = " ".join(said.split())[:300]
     message = f"{type(error).__name__}: {text}" if text else type(error).__name__
     place = _syntax_place(error) or _last_frame(error, package.partition(".")[0].partition(":")[0])
     return f"{message} ({place})" if place else message
@@ -113,9 +130,8 @@ def _missing(error: BaseException, entry: Entry) -> str:
         return ""
     if error.name.partition(".")[0] == entry.package:
         return f"pip install --force-reinstall --no-deps {name}"
-    if normalized(error.name.partition(".")[0]) == GROUP:
-        return ""
-    return f"pip install {name} (it brings what it depends on)"
+    lacking = absent(entry.owner)
+    return f"pip install {name} (for {', '.join(lacking)})" if lacking else ""
 
 
 def _syntax_place(error: BaseException) -> str:

@@ -69,7 +69,7 @@ def check_statements(stating: type[Component] | ModuleType) -> None:
     """Compare the API that a plugin states with ours: before all else, as it explains the rest."""
     stated = getattr(stating, "requires_api", "")
     if not is_version(stated):
-        raise PluginError(f"its requires_api is {stated!r:.40}: expected a version such as '1.0'")
+        raise PluginError(f"its requires_api is {stated!r:.40}: expected text such as '1.0'")
     if not fits(stated):
         raise MismatchError(stated)
     stability = getattr(stating, "stability", STABILITIES[0])

@@ -70,10 +70,16 @@ def entry_points() -> Iterator[Entry]:
             yield from _first_of_distribution(points, owner, seen)
 
 
+def brought_by(module: str) -> Entry | None:
+    """Return the entry point in whose package a module is, if it is a plugin's."""
+    package = module.partition(".")[0]
+    return next((entry for entry in entry_points() if entry.package == package), None)
+
+
 def metadata(owner: Distribution, key: str) -> str:
     """Return a field of a distribution's metadata, empty if there is none."""
     try:
-        return str(owner.metadata[key] or "")
+        return str(owner.metadata.get(key) or "")
     except Exception:
         return ""
 

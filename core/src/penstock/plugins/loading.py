@@ -12,11 +12,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from penstock.api.component import Component
-from penstock.api.errors import ConfigError, PluginError
-from penstock.plugins.broken import BrokenError, broken, defect, upgrade
+from penstock.api.errors import ConfigError
+from penstock.plugins.broken import BrokenError, ambiguous, broken, defect, upgrade
 from penstock.plugins.classes import KINDS, check_extension, chosen, hook_result
 from penstock.plugins.entries import GROUP, NAME, Entry, entry_points
-from penstock.plugins.versions import range_problem
+from penstock.plugins.versions import api_range, range_problem
 
 if TYPE_CHECKING:
     import pluggy
@@ -51,6 +51,11 @@ class Installed(Struct, frozen=True, kw_only=True):
     location: str = ""
     editable: bool = False
 
+    @property
+    def api_range(self) -> str:
+        """The versions of the API that it works with, empty if it states none."""
+        return api_range(self.requires_api)
+
     def matches(self, words: tuple[str, ...]) -> bool:
         """Say whether each word is its kind, its type, both, or its distribution."""
         names = (self.kind, self.type, f"{self.kind}-{self.type}", self.distribution)
@@ -61,14 +66,6 @@ class UnknownTypeError(ConfigError):
     """No installed plugin has this type."""
 
 
-class AmbiguousError(ConfigError):
-    """Several distributions bring a plugin of this name."""
-
-    def __init__(self, name: str, owners: list[str]) -> None:
-        super().__init__(f"{' and '.join(owners)} both bring {name}: uninstall one of them")
-        self.fix = " or ".join(f"pip uninstall {owner}" for owner in owners)
-
-
 class Plugins:
     """The plugins that are installed, each loaded when it is first asked for."""
 
@@ -76,7 +73,7 @@ class Plugins:
         self._entries: dict[str, list[Entry]] = {}
         for entry in entry_points():
             self._entries.setdefault(entry.point.name, []).append(entry)
-        self._loaded: dict[str, type[Component] | ModuleType | ConfigError | PluginError] = {}
+        self._loaded: dict[str, type[Component] | ModuleType | Exception] = {}
         self._manager: pluggy.PluginManager | None = None
 
     def types(self, kind: str) -> list[str]:
@@ -87,8 +84,7 @@ class Plugins:
     def component(self, kind: str, type_: str) -> type[Component]:
         """Return a component's class.
 
-        ``UnknownTypeError`` and ``ConfigError`` (two plugins of that name) are the operator's to
-        mend, ``PluginError`` says what is wrong with the plugin.
+        ``UnknownTypeError``: there is none. ``PluginError`` says what is wrong with it.
         """
         loaded = self._load(kind, type_)
         assert isinstance(loaded, type)  # noqa: S101
@@ -124,8 +120,6 @@ class Plugins:
             loaded = self._load(one.kind, one.type)
         except BrokenError as problem:
             return replace(one, error=problem.reason, fix=problem.fix)
-        except (ConfigError, PluginError) as problem:
-            return replace(one, error=str(problem), fix=getattr(problem, "fix", ""))
         warning = range_problem(entry.owner)
         return replace(
             one,
@@ -141,7 +135,7 @@ class Plugins:
         if name not in self._loaded:
             try:
                 self._loaded[name] = self._import(kind, type_)
-            except (ConfigError, PluginError) as error:
+            except (UnknownTypeError, BrokenError) as error:
                 self._loaded[name] = error
         loaded = self._loaded[name]
         if isinstance(loaded, Exception):
@@ -153,8 +147,7 @@ class Plugins:
         if not entries:
             raise UnknownTypeError(f"no plugin {kind}-{type_}: {install_line(kind, type_)}")
         if len(entries) > 1:
-            owners = sorted(entry.distribution for entry in entries)
-            raise AmbiguousError(f"{kind}-{type_}", owners)
+            raise ambiguous(f"{kind}-{type_}", entries)
         try:
             module = importlib.import_module(entries[0].module)
             return self._register(module, kind, type_)

@@ -11,6 +11,7 @@ from penstock.plugins.entries import GROUP, metadata
 
 _API = re.compile(r"(\d{1,6})\.(\d{1,6})")
 _REQUIREMENT = re.compile(r"penstock\s*(?:\[[^\]]*\])?\s*\(?\s*([^;()@]*?)\s*\)?\s*(;.*)?", re.I)
+_PLAIN = re.compile(r"[\w.-]+(?=[^;]*$)")
 _CLAUSE = re.compile(r"\s*(~=|==|!=|<=|>=|<|>)\s*v?(\d+(?:\.\d+)*)(\.\*)?\s*")
 
 
@@ -40,6 +41,11 @@ def fits(stated: str) -> bool:
     return major == our_major and minor <= our_minor
 
 
+def api_range(stated: str) -> str:
+    """Return the versions of the API that a plugin works with, empty if it states none."""
+    return f">={stated},<{int(stated.partition('.')[0]) + 1}" if stated else ""
+
+
 def asked_range(owner: Distribution) -> str:
     """Return the range of core's versions that a distribution asks for, empty if it says none."""
     for text in _requires(owner):
@@ -48,6 +54,12 @@ def asked_range(owner: Distribution) -> str:
         if match and match[1] and not match[2]:
             return re.sub(r"\s", "", match[1])
     return ""
+
+
+def absent(owner: Distribution) -> list[str]:
+    """Name what a distribution asks for on every system and is not installed."""
+    names = [match[0] for text in _requires(owner) if (match := _PLAIN.match(text.strip()))]
+    return [name for name in names if not _is_installed(name)]
 
 
 def range_problem(owner: Distribution) -> str:
@@ -107,6 +119,13 @@ def _compare(one: tuple[int, ...], other: tuple[int, ...]) -> int:
 def _starts(version_: tuple[int, ...], prefix: tuple[int, ...]) -> bool:
     padded = version_ + (0,) * (len(prefix) - len(version_))
     return padded[: len(prefix)] == prefix
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
 
 
 def _requires(owner: Distribution) -> list[str]:

@@ -1,14 +1,15 @@
-"""Batches as bytes: a page holds its resources once and its logs by column."""
+"""Batches as bytes: a page holds its resources and maps of attributes once, its logs by column."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
+from itertools import groupby, repeat
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from penstock.api.event import (
     EMPTY,
@@ -112,7 +113,7 @@ def decode_batches(data: bytes, checksum: int | None = None) -> list[Batch]:
         return [
             Batch(resources[index], tuple(_events(runs, maps)), size) for index, size, runs in rows
         ]
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise DamagedPageError(str(error)) from error
 
 
@@ -130,22 +131,24 @@ class _Maps:
         """Return where a map is, None for an empty one."""
         if not attributes:
             return None
-        index = self._known.setdefault(id(attributes), len(self.all))
-        if index == len(self.all):
+        index = self._known.get(id(attributes))
+        if index is None:
+            index = self._known[id(attributes)] = len(self.all)
             self.all.append(dict(attributes))
         return index
 
 
 def _runs(events: Sequence[Event], maps: _Maps) -> list[tuple[int, Any]]:
-    """Divide events into runs of one kind: nearly always one run of logs."""
-    if events and all(type(event) is Log for event in events):
-        return [(LOGS, _columns(events, maps))]  # type: ignore[arg-type]
+    """Divide events into runs of one kind: logs as columns, others as rows of their fields."""
     runs: list[tuple[int, Any]] = []
-    for event in events:
-        if type(event) is Log:
-            runs.append((LOGS, _columns((event,), maps)))
+    for kind, group in groupby(events, type):
+        if kind is Log:
+            runs.append((LOGS, _columns(list(group), maps)))  # type: ignore[arg-type]
+        elif kind is Gauge:
+            runs.append((_NUMBERS[kind], [_gauge_row(one, maps) for one in group]))  # type: ignore[arg-type]
         else:
-            runs.append((_NUMBERS[type(event)], _plain(event, maps)))
+            rows = [(*astuple(one)[:-1], maps.index(one.attributes)) for one in group]
+            runs.append((_NUMBERS[kind], rows))
     return runs
 
 
@@ -167,12 +170,9 @@ def _column(values: list[Any]) -> Any:
     return values[0] if values.count(values[0]) == len(values) else values
 
 
-def _plain(event: Event, maps: _Maps) -> Any:
-    fields = msgspec.structs.asdict(event)
-    fields["attributes"] = maps.index(event.attributes)
-    if type(event) is Gauge:
-        fields["values"] = {name: (one.value, one.unit) for name, one in event.values.items()}
-    return fields
+def _gauge_row(gauge: Gauge, maps: _Maps) -> tuple[Any, ...]:
+    values = {name: (one.value, one.unit) for name, one in gauge.values.items()}
+    return gauge.time_unix_nano, values, gauge.ordinal, maps.index(gauge.attributes)
 
 
 def _events(runs: Iterable[tuple[int, Any]], maps: Sequence[Any]) -> Iterable[Event]:
@@ -180,7 +180,9 @@ def _events(runs: Iterable[tuple[int, Any]], maps: Sequence[Any]) -> Iterable[Ev
         if kind == LOGS:
             yield from _logs(maps, *content)
         else:
-            yield _event(_KINDS[kind], content, maps)
+            rows = [[*content.values()]] if isinstance(content, dict) else content
+            for row in rows:  # One event by the names of its fields is how they used to be.
+                yield _event(_KINDS[kind], row, maps)
 
 
 def _logs(maps: Sequence[Any], count: int, times: Any, bodies: Any, *rest: Any) -> Iterable[Log]:
@@ -200,11 +202,12 @@ def _map(one: Any, maps: Sequence[Any]) -> Mapping[str, Any]:
     return maps[one] if type(one) is int else one or EMPTY
 
 
-def _event(kind: type[Event], fields: dict[str, Any], maps: Sequence[Any]) -> Event:
+def _event(kind: type[Event], row: list[Any], maps: Sequence[Any]) -> Event:
+    """Make an event of its fields, in their order; the attributes are the last."""
     if kind is Gauge:
-        fields["values"] = {name: GaugeValue(*one) for name, one in fields["values"].items()}
-    fields["attributes"] = _map(fields["attributes"], maps)
-    return kind(**fields)
+        row[1] = {name: GaugeValue(*one) for name, one in row[1].items()}
+    row[-1] = _map(row[-1], maps)
+    return kind(*row)
 
 
 def _scrubbed(value: Any) -> Any:

@@ -88,6 +88,13 @@ def undeclared(owner: Distribution, package: str) -> list[str]:
     return [f"{problem} ({place})" for problem, place in found.items()]
 
 
+def undeclared_modules(owner: Distribution, package: str) -> list[str]:
+    """Return the modules that are installed here and would be missing beside the package alone."""
+    declared = needed(owner)
+    known = {*_by_package(), *owners()} - {package, CORE}
+    return sorted(top for top in known if not {normalized(n) for n in _bringing(top)} & declared)
+
+
 def _undeclared(module: str, package: str, declared: frozenset[str]) -> str:
     top = module.partition(".")[0]
     if top == package or top in sys.stdlib_module_names:

@@ -32,6 +32,19 @@ LINES: Mapping[str, str] = {
 }
 """Lines by what is wrong with them."""
 
+BYTES: Mapping[str, bytes] = {
+    "not utf-8": b"caf\xe9 \xff\xfe\x80",
+    "overlong": b"\xc0\xaf..\xe0\x80\xaf",
+    "cut sequence": b"price \xe2\x82",
+    "encoded surrogate": b"\xed\xa0\xbd half",
+    "nul": b"before\0after",
+    "controls": b"\x01\x07\x08\x1b[2J\x7f",
+    "c1 controls": b"\x9b31m\x90q\x9c",
+    "utf-16": "z\xfcrich".encode("utf-16-le"),
+    "long and not utf-8": b"\xff" * 100_000,
+}
+"""Bytes of a line by what is wrong with them; none holds what ends a line."""
+
 NAMES: Mapping[str, str] = {
     "empty": "",
     "blank": " ",

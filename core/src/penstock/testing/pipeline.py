@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Self
 
 from penstock.api.component import Sink, Transform
@@ -21,6 +22,8 @@ from penstock.testing.memory_destination import MemoryDestination
 from penstock.testing.memory_sink import MemorySink
 from penstock.testing.route import QUICK_RETRY
 from penstock.testing.watch import Watch
+
+_numbers = count(1)
 
 
 class ObservedSink(Sink):
@@ -60,12 +63,13 @@ class ObservedSink(Sink):
 
     async def write(self, batches: Sequence[Batch]) -> Report | None:
         self.writes += 1
-        if self.remembers:
-            self.batches += batches
+        if not self.remembers:
+            return await self.watch.start(self.sink.write(batches))
+        self.batches += batches
         try:
             report = await self.watch.start(self.sink.write(batches))
         except RetryableError as error:
-            self.retryable.append(error if self.remembers else RetryableError(str(error)))
+            self.retryable.append(error)
             raise
         except RejectedError:
             if sum(len(batch.events) for batch in batches) == 1:
@@ -74,8 +78,7 @@ class ObservedSink(Sink):
         except Exception as error:
             self.undeclared.append(error)
             raise
-        if self.remembers:
-            self._note(batches, report)
+        self._note(batches, report)
         return report if isinstance(report, Report) else None
 
     async def drain(self) -> None:
@@ -156,7 +159,7 @@ class TransformLine:
     """A transform in a real pipeline, between an outlet and a ``MemoryDestination``."""
 
     def __init__(self, make: Callable[[], Transform]) -> None:
-        name = f"line {id(self)}"
+        name = f"line {next(_numbers)}"
         self.destination = MemoryDestination.named(name)
         config = MemorySink.Config(destination=name, kinds=tuple(KINDS.values()))
         self.line = SinkLine(MemorySink(config), Watch(), events_per_write=1000)

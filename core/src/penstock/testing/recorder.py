@@ -143,28 +143,30 @@ class Recorder:
 
 
 def _lines(name: str, reports: list[ComponentReport]) -> Iterator[str]:
+    reasons = _reasons(reports)
+    not_run = reasons.pop(NEVER_RAN, 0)
     counts = {
         "held": sum(one.held for one in reports),
         "BROKEN": sum(one.broken for one in reports),
         "errors": sum(one.errors for one in reports),
-        "not checked": sum(one.not_checked for one in reports),
+        "not run": not_run,
+        "not checked": sum(one.not_checked for one in reports) - not_run,
     }
     contracts = f" ({len(reports)} contracts)" if len(reports) > 1 else ""
     told = ", ".join(f"{n} {word}" for word, n in counts.items() if n)
-    reasons = _reasons(reports)
-    yield f"{name}{contracts}: {told}{': ' if reasons else ''}{'; '.join(reasons)}"
+    why = "; ".join(f"{reason} ({number})" for reason, number in reasons.items())
+    yield f"{name}{contracts}: {told}{': ' if why else ''}{why}"
     for one in reports:
         for found in one.obligations:
             if found.outcome == "broken":
                 yield f"  broken: {found.obligation} ({one.contract}::{found.test})"
 
 
-def _reasons(reports: list[ComponentReport]) -> list[str]:
-    """Say in few words why something was not checked, each reason once."""
+def _reasons(reports: list[ComponentReport]) -> Counter[str]:
+    """Count the reasons why something was not checked, in few words each."""
     every = (found for one in reports for found in one.obligations)
-    reasons = [found.reason for found in every if found.outcome == "not_checked"]
-    counts = Counter(reason.partition(":")[0] for reason in reasons)
-    return [f"{reason} ({number})" for reason, number in counts.items()]
+    reasons = (found.reason for found in every if found.outcome == "not_checked")
+    return Counter(reason.partition(":")[0] for reason in reasons)
 
 
 def _kit() -> Kit:

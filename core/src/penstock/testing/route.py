@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any, Self
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ from penstock.wiring import Wiring
 QUICK_RETRY = RetrySettings(initial_backoff_ms=5, max_backoff_ms=50)
 """Backoff for tests: an outage ends within milliseconds."""
 NAME = "contract"
+_numbers = count(1)
 
 
 class Account(Struct, frozen=True, kw_only=True):
@@ -58,7 +60,7 @@ class Route:
         buffer: BufferSettings | None = None,
         retry: RetrySettings = QUICK_RETRY,
     ) -> None:
-        name = f"route {id(self)}"
+        name = f"route {next(_numbers)}"
         self.origin = MemoryOrigin.named(name)
         self.destination = MemoryDestination.named(name)
         self.services = Services()

@@ -17,6 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from penstock.testing.distribution import undeclared_modules
+
 TIMEOUT_S = 120.0
 NOT_SOURCES = shutil.ignore_patterns(
     ".*", "__pycache__", "*.egg-info", "build", "dist", "node_modules", "venv", "site"
@@ -33,8 +35,14 @@ backend.build_wheel(sys.argv[2])
 """
 _LOAD = """
 import importlib, json, pkgutil, sys
-folder, kind, type_, package = sys.argv[1:]
+folder, kind, type_, package, *absent = sys.argv[1:]
 sys.path.insert(0, folder)
+class Alone:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(f"it needs {name!r} and does not declare it")
+sys.meta_path.insert(0, Alone)
 def said():
     module = importlib.import_module(package)
     if not (module.__file__ or "").startswith(folder):
@@ -77,7 +85,8 @@ def problems(owner: Distribution, kind: str, type_: str, package: str) -> tuple[
         with zipfile.ZipFile(wheel) as archive:
             names = archive.namelist()
             archive.extractall(content)
-        return (*_strange(names, package), *_load(content, kind, type_, package))
+        absent = undeclared_modules(owner, package)
+        return (*_strange(names, package), *_load(content, kind, type_, package, *absent))
 
 
 def _build(tree: Path, folder: Path, version: str) -> Path:
@@ -110,9 +119,9 @@ def _strange(names: list[str], package: str) -> list[str]:
     return [*found, *(f"it would install a package named {stray}" for stray in strays)]
 
 
-def _load(content: Path, kind: str, type_: str, package: str) -> list[str]:
+def _load(content: Path, *arguments: str) -> list[str]:
     """Load the component from the wheel's content, in a process of its own."""
-    done = _run(_LOAD, [str(content), kind, type_, package], content, "")
+    done = _run(_LOAD, [str(content), *arguments], content, "")
     try:
         problem = json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -13,12 +13,10 @@ from penstock.bus.sink_runner import SinkRunner
 from penstock.bus.source_runner import SourceRunner
 from penstock.bus.stage import Stage
 from penstock.config.plan import Plan
-from penstock.plugins import entry_points
+from penstock.plugins import brought_by
 
 _HELPERS = frozenset({"penstock.api", "penstock.http", "penstock.testing"})
 """Core's code that runs on a plugin's behalf."""
-
-
 _FRAMES = ("cr_frame", "gi_frame", "ag_frame")
 _AWAITED = ("cr_await", "gi_yieldfrom", "ag_await")
 
@@ -33,7 +31,9 @@ class Culprit(Struct, frozen=True):
 
     def __str__(self) -> str:
         """Say what an operator needs: function, place and distribution."""
-        return f"{self.function}, {self.place}{_brought_by(self.package)}"
+        entry = brought_by(self.package)  # Looked up only when there is something to say.
+        by = f" ({entry.distribution} {entry.version})" if entry else ""
+        return f"{self.function}, {self.place}{by}"
 
 
 class Packages:
@@ -44,17 +44,10 @@ class Packages:
 
     def learn(self, plan: Plan) -> None:
         """Add the components of a plan; those of earlier ones may still be at work."""
-        groups: dict[str, Mapping[str, Any]] = {
-            "sources": plan.sources,
-            "transforms": plan.transforms,
-            "sinks": plan.sinks,
-        }
-        for group, parts in groups.items():
-            for name, part in parts.items():
-                for kind in part.component.__mro__:
-                    if _package(kind.__module__) not in (*_HELPERS, "builtins"):
-                        tables = self._tables.setdefault(_package(kind.__module__), {})
-                        tables[f"{group}.{name}"] = None
+        for table, part in plan.components.items():
+            packages = {_package(kind.__module__) for kind in part.component.__mro__}
+            for package in packages.difference(_HELPERS, ("builtins",)):
+                self._tables.setdefault(package, {})[table] = None
 
     def culprit(self, frames: Iterable[FrameType]) -> Culprit | None:
         """Return whose code a stack is in, given from the innermost frame outwards.
@@ -121,11 +114,3 @@ def _culprit(table: str, frame: FrameType, package: str) -> Culprit:
     code = frame.f_code
     file = "/".join(code.co_filename.replace("\\", "/").split("/")[-2:])
     return Culprit(table, code.co_qualname, f"{file}:{frame.f_lineno}", package)
-
-
-def _brought_by(package: str) -> str:
-    """Name the distribution of a plugin's package; looked up when something is said of it."""
-    for entry in entry_points():
-        if entry.package == package:
-            return f" ({entry.distribution} {entry.version})"
-    return ""

@@ -117,13 +117,13 @@ class LoopWatch:
         said = False
         over = answered.wait(self._patience.tell_after)
         while not over:
-            said = self._say(culprit, asked, "has kept the event loop busy for") or said
+            said = self._say(culprit, asked, "has kept the event loop busy for at least") or said
             over = answered.wait(self._patience.again)
             culprit = culprit if over else (self._culprit() or culprit)
         if said:
             self._log(culprit, asked, "let go of the event loop after")
         else:
-            self._say(culprit, asked, "kept the event loop busy for")
+            self._say(culprit, asked, "kept the event loop busy for at least")
         self._count(culprit, time.monotonic() - asked)
 
     def _say(self, culprit: Culprit, asked: float, what: str) -> bool:

@@ -15,6 +15,9 @@ import pytest
 from penstock.testing import SinkContract, configured
 from penstock_sink_console.console import Console
 
+FILLER = b"\xff"
+"""What fills a pipe: no byte of UTF-8."""
+
 
 class Directed(Console):
     """A console whose standard output is any descriptor."""
@@ -25,8 +28,10 @@ class Directed(Console):
         return self.target
 
 
-class TestConsoleAsJson(SinkContract):
+class Piped(SinkContract):
     """Broken means here that nobody reads: the pipe is full, and no error says so."""
+
+    patience_s = 20.0
 
     @pytest.fixture(autouse=True)
     async def _pipe(self) -> AsyncIterator[None]:
@@ -41,21 +46,11 @@ class TestConsoleAsJson(SinkContract):
         os.close(self.reader)
         os.close(self.writer)
 
-    def make_sink(self) -> Console:
-        sink = configured(Directed, {"format": "json"})
-        sink.target = self.writer
-        return sink
-
-    async def collected(self) -> Sequence[str]:
-        # What is behind the last newline may be half a record: it has not come yet.
-        records = [json.loads(line) for line in self.data.split(b"\n")[:-1] if line]
-        return [record["message"] for record in records if record["kind"] == "log"]
-
     async def break_destination(self) -> None:
         asyncio.get_running_loop().remove_reader(self.reader)
         filler = os.open(f"/proc/self/fd/{self.writer}", os.O_WRONLY | os.O_NONBLOCK)
         with suppress(BlockingIOError):
-            while os.write(filler, b"\n" * 4096):
+            while os.write(filler, FILLER * 4096):
                 pass
         os.close(filler)
 
@@ -64,11 +59,33 @@ class TestConsoleAsJson(SinkContract):
     async def mend_destination(self) -> None:
         asyncio.get_running_loop().add_reader(self.reader, self._read)
 
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines that have ended: what is behind the last one has not come yet."""
+        return self.data.replace(FILLER, b"").split(b"\n")[:-1]
+
     def _read(self) -> None:
         self.data += os.read(self.reader, 65_536)
 
 
-class TestConsoleAsText(SinkContract):
+class TestJson(Piped):
+    def make_sink(self) -> Console:
+        return directed("json", self.writer)
+
+    async def collected(self) -> Sequence[str]:
+        records = map(json.loads, self.lines)
+        return [record["message"] for record in records if record["kind"] == "log"]
+
+
+class TestText(Piped):
+    def make_sink(self) -> Console:
+        return directed("text", self.writer)
+
+    async def collected(self) -> Sequence[str]:
+        return [line.decode() for line in self.lines]
+
+
+class TestFile(SinkContract):
     @pytest.fixture(autouse=True)
     def _file(self, tmp_path: Path) -> Iterator[None]:
         self.path = tmp_path / "out"
@@ -77,9 +94,14 @@ class TestConsoleAsText(SinkContract):
         os.close(self.target)
 
     def make_sink(self) -> Console:
-        sink = configured(Directed, {"format": "text"})
-        sink.target = self.target
-        return sink
+        return directed("text", self.target)
 
     async def collected(self) -> Sequence[str]:
         return self.path.read_bytes().decode().split("\n")[:-1]
+
+
+def directed(form: str, target: int) -> Console:
+    """Make a console that writes to a descriptor."""
+    sink = configured(Directed, {"format": form})
+    sink.target = target
+    return sink

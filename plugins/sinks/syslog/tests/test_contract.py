@@ -1,7 +1,8 @@
 """The conformance kit's contract, for each way that messages travel.
 
-Over UDP nothing is known of a receiver that is gone: those tests are skipped. What real receivers
-make of the messages is tested with them, in ``tests/system``.
+No receiver refuses a message or asks to wait: the protocol has no answers. Over UDP what is sent
+first to a receiver that is gone is lost, so that its contract has no outages. What is held then,
+and what real receivers make of the messages, is tested with them in ``tests/system``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import pytest
 
 from penstock.api import Batch, Counter, Event, Gauge, GaugeValue, Log, Resource, Timer, TitledEvent
 from penstock.testing import batch, configured, hostile_batches, one_of_each, resource
-from penstock_sink_syslog.loggregator import number
+from penstock_sink_syslog.loggregator import _form, _remembered, number
 from penstock_sink_syslog.sink import SyslogSink
 
 TIME = 1_767_323_045_678_901_234  # 2026-01-02T03:04:05.678901234Z
@@ -191,6 +191,11 @@ def test_every_kind() -> None:
         (1e300, "1e+300"),
         (5e-324, "5e-324"),
         (7, "7"),
+        (-1234567.0, "-1.234567e+06"),
+        (-1e6, "-1e+06"),
+        (999_999.5, "999999.5"),
+        (12_345_678_901_234_567.0, "1.2345678901234568e+16"),
+        (-1e21, "-1e+21"),
         (float("nan"), "NaN"),
         (float("inf"), "+Inf"),
         (float("-inf"), "-Inf"),
@@ -228,6 +233,20 @@ def test_tags_with_one_lawful_name_stay_apart() -> None:
     attributes = {"a b": "1", "a=b": "2", "a_b": "3", "": "4", "x" * 40: "5", "x" * 41: "6"}
     tags = one(Counter(TIME, "n", attributes=attributes)).elements["tags@47450"]
     assert sorted(tags.values()) == ["1", "2", "3", "4", "5", "6"]
+    signs = {"%": "%s", "%s": "%%", "100%d": "%"}
+    assert one(Counter(TIME, "n", attributes=signs)).elements["tags@47450"] == signs
+
+
+def test_long_names_are_not_remembered() -> None:
+    caches = (_form.cache_info, _remembered.cache_info)
+    before = [info().currsize for info in caches]
+    for digit in range(5):
+        name = f"{digit}" * 5000
+        units = {name: GaugeValue(1.0, name), "b": GaugeValue(1.0, name)}
+        got = sent(batch([Gauge(TIME, units, 0, {name: "v"})]))
+        assert got[1].elements["gauge@47450"]["name"] == "b"
+        assert got[1].elements["tags@47450"] == {name[:32]: "v"}
+    assert [info().currsize for info in caches] <= [before[0], before[1] + 1]
 
 
 def test_what_the_operator_adds_stands_behind_and_repeats_no_element() -> None:

@@ -35,8 +35,11 @@ class ScriptedEngine(SourceContract):
         return configured(Docker, settings)
 
     async def produce(self, lines: Sequence[str]) -> None:
+        await self.produce_bytes([line.encode() for line in lines])
+
+    async def produce_bytes(self, lines: Sequence[bytes]) -> None:
         for line in lines:
-            self.container.print(*frames(f"{line}\n".encode()), at=self.container.last + 1000)
+            self.container.print(*frames(line + b"\n"), at=self.container.last + 1000)
 
     async def break_origin(self) -> None:
         await self.engine.stop()
@@ -46,8 +49,9 @@ class ScriptedEngine(SourceContract):
 
 
 def frames(line: bytes) -> list[bytes]:
-    """Return a line in the frames that Docker makes of it."""
-    return [line[at : at + 16_384] for at in range(0, len(line), 16_384)]
+    """Return a line in the frames that Docker makes of it; what is no UTF-8 makes them longer."""
+    cut = (line[at : at + 16_384] for at in range(0, len(line), 16_384))
+    return [frame.decode("utf-8", "replace").encode() for frame in cut]
 
 
 class TestFrames(ScriptedEngine):

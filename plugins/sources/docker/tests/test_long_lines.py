@@ -99,6 +99,22 @@ def test_a_terminals_frames_without_a_line_end_between_them() -> None:
     assert [event.body for event in terminal.finish()] == ["only begun"]
 
 
+@pytest.mark.parametrize("size", [1 << 20, 4096])
+def test_characters_that_were_cut_make_longer_frames(make_frame: Any, size: int) -> None:
+    """The driver json-file puts � for the halves of a character, and for what is no UTF-8."""
+    for text in ("\u96e8" * 15_000).encode(), b"\xff" * 50_000:
+        parts = [part.decode("utf-8", "replace").encode() for part in split(text)]
+        multiplexed = b"".join(make_frame(1, BEGAN, part) for part in parts)
+        terminal = b"".join(f"{rfc3339(BEGAN)} ".encode() + part for part in parts)
+        whole = b"".join(parts).decode().removesuffix("\n")
+        for kind, walk, data in (
+            (FrameLines, walk_frames, multiplexed),
+            (TerminalLines, walk_terminal, terminal),
+        ):
+            events = read(reader(kind, walk), data, [size] * 40)
+            assert [event.body for event in events] == [whole]
+
+
 def test_journald_stamps_each_part_and_drops_an_empty_rest(make_frame: Any) -> None:
     journald = reader(FrameLines, walk_frames, same_stamp=False)
     second = 10**9

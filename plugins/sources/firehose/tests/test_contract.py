@@ -25,7 +25,7 @@ class Streamed(SourceContract):
     def settings(self) -> dict[str, Any]:
         raise NotImplementedError
 
-    def encode(self, text: str) -> Any:
+    def encode(self, text: str | bytes) -> Any:
         raise NotImplementedError
 
     @pytest.fixture(autouse=True)
@@ -41,7 +41,10 @@ class Streamed(SourceContract):
     async def produce(self, lines: Sequence[str]) -> None:
         self.servers.begin(self._emit(lines))
 
-    async def _emit(self, lines: Sequence[str]) -> None:
+    async def produce_bytes(self, lines: Sequence[bytes]) -> None:
+        self.servers.begin(self._emit(lines))
+
+    async def _emit(self, lines: Sequence[str | bytes]) -> None:
         async with self.turn:
             while not self.server.live:
                 await asyncio.sleep(0.005)
@@ -63,7 +66,7 @@ class TestTrafficController(Streamed):
     def settings(self) -> dict[str, Any]:
         return {"url": self.server.url, "token": "bearer not-looked-at"}
 
-    def encode(self, text: str) -> bytes:
+    def encode(self, text: str | bytes) -> bytes:
         return envelopes.log(text)
 
 
@@ -79,5 +82,5 @@ class TestRlpGateway(Streamed):
         uaa = {"url": self.uaa.url, "client_id": name, "client_secret": secret}
         return {"url": self.server.url, "protocol": "v2", "uaa": uaa}
 
-    def encode(self, text: str) -> Any:
+    def encode(self, text: str | bytes) -> Any:
         return v2.log(text)

@@ -30,6 +30,8 @@ UAA = {"url": "https://uaa.example.com", "client_id": "me", "client_secret": "it
         ({**V1, "url": "wss://user:pa55@doppler.example.com"}, "without user"),
         ({**V1, "url": "https://user:pa55@doppler.example.com"}, "is an address for"),
         ({"url": V1["url"]}, "subscription_id: name the reader"),
+        ({**V1, "subscription_id": "team/a"}, "subscription_id: 'team/a' cannot be a part"),
+        ({**V1, "subscription_id": ".."}, "subscription_id: '..' cannot be a part"),
         ({**V1, "app": "my-app"}, "app: 'my-app' is no guid"),
         ({**V1, "app": APP, "connections": 2}, "connections: each stream of an application"),
         ({**V2, "app": APP, "subscription_id": "", "connections": 2}, "connections: each"),
@@ -64,7 +66,7 @@ def test_kinds_are_the_classes_that_may_come() -> None:
     ("table", "path"),
     [
         ({}, "/firehose/team-a"),
-        ({"subscription_id": "a b/c?d#é"}, "/firehose/a%20b%2Fc%3Fd%23%C3%A9"),
+        ({"subscription_id": "a b?c#é"}, "/firehose/a%20b%3Fc%23%C3%A9"),
         ({"kinds": ["log", "event"]}, "/firehose/team-a?filter-type=logs"),
         ({"kinds": ["gauge", "timer"]}, "/firehose/team-a?filter-type=metrics"),
         ({"kinds": ["gauge", "log"]}, "/firehose/team-a"),
@@ -86,8 +88,9 @@ def test_the_question_to_the_gateway() -> None:
     ]
 
 
-def test_an_app_needs_no_reader() -> None:
+def test_an_app_needs_no_reader_and_a_gateway_takes_any_name() -> None:
     configured(Firehose, {"url": V1["url"], "app": APP})
+    configured(Firehose, {**V2, "subscription_id": "team/a"})
 
 
 def test_an_empty_token_is_none() -> None:

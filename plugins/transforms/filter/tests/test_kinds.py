@@ -50,13 +50,36 @@ def test_only_what_comes_in_comes_out() -> None:
     assert configured(Filter, {"keep": {"kind": "*"}}).passes(logs) == logs
 
 
-PATTERNS = st.sampled_from(["log", "g*", "!gap", "re:e", "!re:^c", "*", "?????"])
-RULES = st.dictionaries(
-    st.sampled_from(["kind", "severity", "stream", "message", "container.name", "attributes.a"]),
-    st.lists(PATTERNS, min_size=1, max_size=2),
-    min_size=1,
-    max_size=3,
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"keep": {"kind": ["log", "counters"]}}, "keep: kind: 'counters' matches none of log"),
+        ({"drop": [{"kind": "gap"}, {"kind": "!Log"}]}, "drop: kind: '!Log' matches none"),
+        ({"keep": {"severity": "warning", "stream": "x"}}, "trace, debug, info, warn, error"),
+        ({"keep": {"kind": "re:^metric"}, "drop": {"severity": "err"}}, r"'re:\^metric'.*'err'"),
+    ],
 )
+def test_a_word_that_there_is_not_is_an_error(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        configured(Filter, settings)
+
+
+def test_patterns_for_words_are_patterns() -> None:
+    words = {"kind": ["*", "!g?p", "re:e"], "severity": ["warn*", "!re:^d", "[ef]*"]}
+    assert configured(Filter, {"keep": words}).config.keep
+
+
+PATTERNS = st.lists(
+    st.sampled_from(["log", "g*", "!gap", "re:e", "!re:^c", "*", "?????"]), min_size=1, max_size=2
+)
+OTHERS = ["kind", "stream", "message", "container.name", "attributes.a"]
+RULES = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(OTHERS, PATTERNS),
+        "severity": st.sampled_from(["info", "!error", "*", "re:e"]),
+    },
+).filter(bool)
 
 
 @given(st.lists(RULES, max_size=2), st.lists(RULES, max_size=2))

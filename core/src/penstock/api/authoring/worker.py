@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
-from queue import SimpleQueue
-from threading import Thread
+from threading import Condition, Thread
 from typing import Any, TypeVar
 
 from penstock.api.errors import PluginError, RetryableError
@@ -26,7 +26,8 @@ class Worker:
     """
 
     def __init__(self, name: str) -> None:
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._jobs: deque[_Job] = deque()
+        self._change = Condition()
         self._running: asyncio.Future[Any] | None = None
         self._last: asyncio.Future[None] | None = None
         self._thread = Thread(target=self._run, name=name, daemon=True)
@@ -39,7 +40,12 @@ class Worker:
 
     async def call(self, function: Callable[[], T]) -> T:
         """Call it in the thread; a call that is cancelled before its turn is not made."""
-        return await self._submit(function)
+        done = self._submit(function)
+        try:
+            return await done
+        finally:
+            if done.cancelled():
+                self._forget(done)
 
     async def end(self, last: Callable[[], None], timeout_s: float) -> bool:
         """Make one last call, after the one that is under way; say whether it was in time.
@@ -57,14 +63,26 @@ class Worker:
     def _submit(self, function: Callable[[], T]) -> asyncio.Future[T]:
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         context = copy_context()
-        self._jobs.put((lambda: context.run(function), done))
+        with self._change:
+            self._jobs.append((lambda: context.run(function), done))
+            self._change.notify()
         return done
+
+    def _forget(self, done: asyncio.Future[Any]) -> None:
+        """Let go of a call that will not be made: behind one that hangs, they would pile up."""
+        with self._change:
+            self._jobs = deque(job for job in self._jobs if job[1] is not done)
 
     # In the thread.
 
     def _run(self) -> None:
-        while not self._do(*self._jobs.get()):
+        while not self._do(*self._next()):
             pass
+
+    def _next(self) -> _Job:
+        with self._change:
+            self._change.wait_for(lambda: self._jobs)
+            return self._jobs.popleft()
 
     def _do(self, function: Callable[[], Any], done: asyncio.Future[Any]) -> bool:
         """Make one call and say whether it was the last; nothing of it is kept afterwards."""

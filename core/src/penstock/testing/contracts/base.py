@@ -27,7 +27,7 @@ Test = Callable[..., object]
 class ContractBase:
     """The component whose contract it is, and how patient its tests are."""
 
-    patience_s: float = 5.0
+    patience_s: float = 10.0
     """How long something that has to happen may take before it counts as not happening."""
 
     @abstractmethod

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 
 from penstock.api.component import Component
+from penstock.api.errors import PluginError
+from penstock.plugins import check_instance
 from penstock.plugins.versions import fits, here, is_version
 from penstock.testing.contracts.packaging import PackagingContract
 from penstock.testing.contracts.secrets import SecretsContract
@@ -46,6 +48,23 @@ class ComponentContract(SettingsContract, SecretsContract, PackagingContract):
             seen=f"requires_api = {stated!r}; {here()}",
             do='set `requires_api = "1.0"` on the class: the version that you read and tested '
             "against",
+        )
+
+    def test_attributes_have_values_that_core_knows(self) -> None:
+        """What core reads of an instance (``order``, ``in_flight``, ``kinds`` …) is what it can be.
+
+        It may depend on the settings, so the class alone does not show it.
+        """
+        problem = ""
+        try:
+            check_instance(self.make_component())
+        except PluginError as error:
+            problem = str(error)
+        require(
+            not problem,
+            self.test_attributes_have_values_that_core_knows,
+            seen=problem,
+            do="leave what you do not need as the base class has it",
         )
 
     def test_has_the_methods_of_its_kind(self) -> None:

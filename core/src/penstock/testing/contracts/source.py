@@ -14,8 +14,8 @@ class SourceContract(SourceReading, SourcePositions, SourceAccount, SourceLifecy
     """Subclass it, give it a source and its input, and it tests the source.
 
     ``make_source`` and ``produce`` are needed; ``generates = True`` stands for ``produce`` where a
-    source makes its lines itself. With ``break_origin`` and ``mend_origin`` outages are tested
-    too.
+    source makes its lines itself. With ``produce_bytes`` lines that are no text are tested too,
+    with ``break_origin`` and ``mend_origin`` outages.
 
     Cannot check: loss that the origin itself causes, such as a log that is rotated away (test
     with the real one that a gap is said); memory of libraries that the source uses; files and

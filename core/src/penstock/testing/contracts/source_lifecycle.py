@@ -18,7 +18,11 @@ from penstock.testing.watch import Watch
 
 
 class SourceLifecycle(SourceRig):
-    """Opening, closing, being cancelled, and outages."""
+    """Opening, closing, being cancelled, and outages.
+
+    Cannot check: every await of a call that has more of them than ``most_awaits``; it is then
+    cancelled at so many, from the first to the last.
+    """
 
     @asynchronous
     async def test_close_without_open(self) -> None:
@@ -42,6 +46,22 @@ class SourceLifecycle(SourceRig):
         async with self._run(RecordingOutlet(settle=True)) as run:
             await run.lines(len(lines))
         await self._require_clean(run, self.test_close_leaves_nothing_behind)
+
+    @asynchronous
+    async def test_check_leaves_nothing_behind(self) -> None:
+        """``check`` tries the origin once; ``close`` then leaves nothing behind."""
+        await self._prepare("checked", 5)
+        watch = Watch()
+        source = self.make_source()
+        error = await error_of(watch.run(source.check(), timeout=self.patience_s))
+        closed = await error_of(watch.run(source.close(), timeout=self.patience_s))
+        left = await watch.until_clean(self.patience_s)
+        require(
+            error is None and closed is None and not left,
+            self.test_check_leaves_nothing_behind,
+            seen=f"left over: {'; '.join(left)[:300]}" if left else f"{error or closed!r}",
+            do="make `check` look at the origin as `open` does, and read nothing",
+        )
 
     @asynchronous
     async def test_sends_nothing_after_close(self) -> None:

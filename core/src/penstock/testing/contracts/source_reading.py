@@ -10,7 +10,8 @@ from pathlib import Path
 from penstock.api.event import EVENT_OVERHEAD_BYTES, Log, event_id
 from penstock.testing.contracts.base import asynchronous
 from penstock.testing.contracts.source_rig import SourceRig
-from penstock.testing.hostile import LINES
+from penstock.testing.distribution import owned_class
+from penstock.testing.hostile import BYTES, LINES
 from penstock.testing.obligation import difference, require, short
 from penstock.testing.outlet import RecordingOutlet, Sent
 
@@ -117,13 +118,31 @@ class SourceReading(SourceRig):
             do='decode with `errors="replace"`, and cut what is too long',
         )
 
+    @asynchronous
+    async def test_hostile_bytes(self) -> None:
+        """Bytes that are no text break nothing: each line is sent, or refused by name."""
+        self._only_produced()
+        await self.produce_bytes([*BYTES.values(), b"after the hostile bytes"])
+        outlet = RecordingOutlet(settle=True)
+        async with self._run(outlet) as run:
+            await run.until(lambda: "after the hostile bytes" in outlet.lines())
+        self._require_alive(run, self.test_hostile_bytes)
+        told = len(outlet.lines()) + len(outlet.refusals)
+        require(
+            "after the hostile bytes" in outlet.lines() and told == len(BYTES) + 1,
+            self.test_hostile_bytes,
+            seen=f"{len(outlet.lines())} lines came of {len(BYTES) + 1}, and "
+            f"{len(outlet.refusals)} were refused; the last is {short(outlet.lines()[-1:])}",
+            do='decode with `errors="replace"`, and give `out.refused` what cannot be read at all',
+        )
+
     @property
     def _flood_lines(self) -> int:
         return 2 * self.may_hold_bytes // 1000
 
     async def _held_while_flooded(self, flood: list[str]) -> int:
         """Have much to be read and return the heap bytes that the source's own code took for it."""
-        package = Path(inspect.getfile(self.make_source().__class__)).parent
+        folder = Path(inspect.getfile(owned_class(type(self.make_source())))).parent
         tracemalloc.start()
         try:
             if not self.generates:
@@ -132,7 +151,7 @@ class SourceReading(SourceRig):
             snapshot = tracemalloc.take_snapshot()
         finally:
             tracemalloc.stop()
-        own = tracemalloc.Filter(True, f"{package}/*")
+        own = tracemalloc.Filter(True, f"{folder}/*")
         return sum(trace.size for trace in snapshot.filter_traces([own]).traces)
 
 

@@ -38,6 +38,10 @@ class SourceRig(ComponentContract):
         """Have the input contain further lines, on one stream, behind the source's back."""
         raise NotImplementedError
 
+    async def produce_bytes(self, lines: Sequence[bytes]) -> None:
+        """Have the input contain lines that are no text, as ``produce`` does."""
+        pytest.skip("produce_bytes is not given: nothing is known of bytes that are no text")
+
     async def break_origin(self) -> None:
         """Have the input go away, such as a server that is stopped."""
         pytest.skip("break_origin is not given: nothing is known of this source in an outage")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -14,6 +14,7 @@ from penstock.delivery.positions import MemoryPositions
 from penstock.delivery.receipts import BatchReceipt, Lane
 from penstock.testing.contracts.component import ComponentContract
 from penstock.testing.events import WEB, batch, log, one_of_each, resource
+from penstock.testing.hostile import hostile_batches
 
 DB = resource("docker:" + "db" * 32, {"container.name": "db-1"}, {"env": "test"})
 
@@ -31,6 +32,14 @@ class TransformRig(ComponentContract):
 
     def make_component(self) -> Component:
         return self.make_transform()
+
+    def _all_inputs(self) -> list[Batch]:
+        return [*self.inputs(), *sample_batches(), *hostile_batches().values()]
+
+    def _outputs(self, inputs: Sequence[Batch]) -> list[Batch]:
+        transform = self.make_transform()
+        made = [one for batch in inputs for one in listed(transform.apply(batch))]
+        return made + listed(transform.flush(1e9, True))
 
 
 class Account:
@@ -93,6 +102,18 @@ def with_receipts(batches: Sequence[Batch]) -> list[tuple[Batch, BatchReceipt]]:
 def ids(one: Batch) -> list[str]:
     """Return the stable ids of a batch's events, without what tells of joined lines."""
     return [event_id(one.resource.origin, event).split("+")[0] for event in one.events]
+
+
+def made_by(result: object) -> list[object]:
+    """Return what a call made, as it is: also what is no batch."""
+    if isinstance(result, Batch):
+        return [result]
+    return list(result) if isinstance(result, Iterable) else [result]
+
+
+def listed(made: Batch | Iterable[Batch]) -> list[Batch]:
+    """Return the batches that a call made."""
+    return [made] if isinstance(made, Batch) else list(made)
 
 
 class _Reasons(logging.Handler):

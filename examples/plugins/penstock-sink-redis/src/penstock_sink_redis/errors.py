@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.api import ConfigError, PenstockError, RejectedError, RetryableError
+from penstock.api import ConfigError, RejectedError, RetryableError
 from redis.exceptions import (
     AskError,
     AuthenticationError,
@@ -24,7 +24,7 @@ _OF_ONE_KEY = ("WRONGTYPE", "ERR")
 """Answers that are about one command, whenever it is sent; all others are about the server."""
 
 
-def recovery(error: RedisError, address: Address) -> PenstockError:
+def recovery(error: RedisError, address: Address) -> ConfigError | RejectedError | RetryableError:
     """Return the error that says what becomes of the events.
 
     What is not known to be the operator's or an event's fault is the server's, and passes: it is

@@ -8,19 +8,14 @@ from typing import Annotated, TypeVar
 
 from msgspec import Meta, Struct
 from penstock.api import (
+    KINDS,
     Batch,
-    Counter,
     Event,
-    Gap,
-    Gauge,
-    Log,
     Report,
     RetryableError,
     Secret,
     Sink,
     Template,
-    Timer,
-    TitledEvent,
     encode_events,
     event_id,
 )
@@ -55,8 +50,7 @@ class RedisSink(Sink):
 
     name = "redis"
     requires_api = "1.0"
-    stability = "experimental"
-    accepts = frozenset({Log, Counter, Gauge, Timer, TitledEvent, Gap})
+    accepts = frozenset(KINDS)
     uses_tls = True
 
     class Config(Sink.Config, frozen=True, kw_only=True):

@@ -42,16 +42,21 @@ class Logs:
     def encode(self, resource: Resource, origin: Origin, event: Event, now_unix_nano: int) -> bytes:
         """Return the log's JSON object."""
         severity, text = _severity_and_text(event)
-        rest = _time(event, now_unix_nano)
+        rest = self._time(event, now_unix_nano)
         if status := STATUSES[(severity + 3) // 4] if 0 < severity <= 24 else "":
             rest += b'"status":"%b",' % status.encode()
         rest += _own(resource, event) + origin.shared
-        if b'"original_timestamp"' in rest[:32]:
-            self._notices.add("logs older than 18 hours, sent with the time of their arrival")
         piece = b'{"message":%b,%b}' % (encoded(text), rest)
         if len(piece) > LOGS.max_event_bytes:
             piece = self._shortened(text, rest)
         return piece
+
+    def _time(self, event: Event, now_unix_nano: int) -> bytes:
+        time = event.time_unix_nano
+        if now_unix_nano - time > MAX_LOG_AGE_S * 1_000_000_000:
+            self._notices.add("logs older than 18 hours, sent with the time of their arrival")
+            return b'"original_timestamp":"%b",' % rfc3339(time).encode()
+        return b'"timestamp":%d,' % (time // 1_000_000)
 
     def _shortened(self, text: str, rest: bytes) -> bytes:
         """Cut the text so far that all of it fits; too many attributes make it no better."""
@@ -69,13 +74,6 @@ def _severity_and_text(event: Event) -> tuple[int, str]:
     if isinstance(event, TitledEvent):
         return 0, event.body
     return (GAP_SEVERITY, gap_text(event)) if isinstance(event, Gap) else (0, "")
-
-
-def _time(event: Event, now_unix_nano: int) -> bytes:
-    time = event.time_unix_nano
-    if now_unix_nano - time > MAX_LOG_AGE_S * 1_000_000_000:
-        return b'"original_timestamp":"%b",' % rfc3339(time).encode()
-    return b'"timestamp":%d,' % (time // 1_000_000)
 
 
 def _own(resource: Resource, event: Event) -> bytes:

@@ -73,8 +73,8 @@ class DatadogSink(PostingSink):
         self._metrics = Metrics(config)
         logs = config.logs_url or Url(f"https://http-intake.logs.{config.site}")
         metrics = config.metrics_url or Url(f"https://api.{config.site}")
-        self._intake = _target(_at(logs, LOGS_PATH), _LIST, LOGS)
-        self._series = _target(_at(metrics, SERIES_PATH), _SERIES, METRICS)
+        self._intake = _target(logs.with_path(LOGS_PATH), _LIST, LOGS)
+        self._series = _target(metrics.with_path(SERIES_PATH), _SERIES, METRICS)
         self._distributions = _target(_distributions(metrics), _SERIES, METRICS)
 
     def destination(self) -> Destination:
@@ -145,10 +145,6 @@ def _check_key(config: DatadogSettings) -> None:
         check_value(config.api_key.reveal())
     except ValueError as error:
         raise ConfigError(f"api_key: {error}") from None
-
-
-def _at(url: Url, path: str) -> Url:
-    return url.below(path) if url.path in ("", "/") else url
 
 
 def _distributions(metrics: Url) -> Url:

@@ -41,7 +41,7 @@ class Loki(Format):
         self._own = {name: one for name, one in labels.items() if not one.per_resource}
 
     def address(self, url: Url) -> str:
-        return url.below(PUSH).reveal() if url.path in ("", "/") else url.reveal()
+        return url.with_path(PUSH).reveal()
 
     def sections(self, batch: Batch) -> list[Section]:
         resource = batch.resource

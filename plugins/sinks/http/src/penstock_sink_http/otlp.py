@@ -40,7 +40,7 @@ class Otlp(Format):
     statuses = Statuses(fatal=frozenset({500, 501, 505}))
 
     def address(self, url: Url) -> str:
-        return url.below(PATH).reveal() if url.path in ("", "/") else url.reveal()
+        return url.with_path(PATH).reveal()
 
     def sections(self, batch: Batch) -> list[Section]:
         resource = batch.resource

@@ -57,7 +57,7 @@ class SplunkHec(Format):
         self._known: WeakKeyDictionary[Resource, tuple[bytes, bytes]] = WeakKeyDictionary()
 
     def address(self, url: Url) -> str:
-        return url.below(PATH).reveal() if url.path in ("", "/") else url.reveal()
+        return url.with_path(PATH).reveal()
 
     def sections(self, batch: Batch) -> list[Section]:
         resource = batch.resource

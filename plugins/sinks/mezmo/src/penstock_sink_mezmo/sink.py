@@ -162,8 +162,7 @@ def _key(key: Secret | None) -> Secret:
 
 
 def _address(config: MezmoSettings) -> Url:
-    url = config.url or environment.url(os.environ)
-    return url.below(environment.PATH) if url.path in ("", "/") else url
+    return (config.url or environment.url(os.environ)).with_path(environment.PATH)
 
 
 def _tags(config: MezmoSettings) -> Sequence[Template]:

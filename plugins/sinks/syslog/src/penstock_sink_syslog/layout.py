@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 
-from penstock.api import EMPTY, Batch, Event, Gap, Log, Resource, Template, Value
+from penstock.api import EMPTY, Batch, Event, Gap, Log, Resource, Template
+from penstock_sink_syslog.memory import Memory
 from penstock_sink_syslog.severity import ERROR, INFO, WARNING, Facility, head, heads
 from penstock_sink_syslog.wording import gap_text
-
-MAX_KNOWN = 64
-"""Maps of attributes whose texts are remembered for a resource."""
 
 Clean = Callable[[str], str]
 """Escapes what a message must not have; None where nothing has to be."""
@@ -113,24 +111,15 @@ def by_attributes(templates: Iterable[Template]) -> bool:
     return all(name.startswith("attributes.") for one in templates for name in one.event_fields)
 
 
-def remembered(tail: Tail) -> Tail:
-    """Make a text that needs nothing but attributes once for each map of them.
-
-    Events share their maps: of the requests to an application only the timers differ.
-    """
+def remembered(tail: Tail, memory: Memory[str]) -> Tail:
+    """Make a text that needs nothing but attributes once for each map of them."""
     if isinstance(tail, str):
         return tail
-    known: dict[int, tuple[Mapping[str, Value], str]] = {}
 
     def get(resource: Resource, event: Event | None) -> str:
         attributes = EMPTY if event is None else event.attributes
-        made = known.get(id(attributes))
-        if made is None:
-            if len(known) >= MAX_KNOWN:
-                known.clear()
-            # It keeps the map, so that no other one can get its address.
-            made = known[id(attributes)] = (attributes, tail(resource, event))
-        return made[1]
+        text = memory.find(resource, attributes)
+        return memory.keep(resource, attributes, tail(resource, event)) if text is None else text
 
     return get
 

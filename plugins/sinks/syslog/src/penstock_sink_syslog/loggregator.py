@@ -7,14 +7,14 @@ for each reading of a gauge.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 
 from penstock.api import Counter, Event, Gauge, Resource, Timer, TitledEvent, Value
-from penstock_sink_syslog.header import are_plain, fitted_value, param_name, param_value
+from penstock_sink_syslog.header import fitted_value, is_plain, param_name, param_value
+from penstock_sink_syslog.memory import Memory
 
 KINDS: frozenset[type[Event]] = frozenset({Counter, Gauge, Timer, TitledEvent})
 """The kinds that have such a form."""
@@ -25,17 +25,19 @@ ELEMENTS = frozenset(
 
 VALUE_BYTES = 1024
 """Longest value of a tag, a name or a title where not everything fits."""
-MAX_KNOWN = 64
-"""Maps of attributes whose tags are remembered for a resource."""
+SHORT = 64
+"""Longest name or unit whose escaped form is remembered."""
+MOST_KEYS = 4096
+"""So many characters of keys at most are remembered together."""
 
 Params = Sequence[tuple[str, str]]
 
 
-class _Tags(Struct, frozen=True):
-    """The element of one map of attributes, and whether all of it found room."""
+class Tags(Struct, frozen=True):
+    """The element of all tags, its bytes, and whether all of it found room."""
 
-    attributes: Mapping[str, Value]
     text: str
+    size: int
     whole: bool
 
 
@@ -48,87 +50,137 @@ class Loggregator:
     def __init__(self, limit: int, on_cut: Callable[[], None]) -> None:
         self._limit = limit
         self._on_cut = on_cut
-        self._known: WeakKeyDictionary[Resource, dict[int, _Tags]] = WeakKeyDictionary()
+        self._memory: Memory[Tags] = Memory()
 
-    def elements(self, resource: Resource, event: Event) -> Iterator[tuple[str, str]]:
-        """Yield what names each message among those of its event, and its elements."""
-        tags = self._tags(resource, event.attributes)
-        room = self._limit - len(tags.text.encode())
-        for part, name, params in _own(event):
-            own, whole = _element(name, params, room)
-            if not (whole and tags.whole):
-                self._on_cut()
-            yield part, own + tags.text
+    def elements(self, resource: Resource, event: Event) -> list[str]:
+        """Return the elements of each message that an event becomes."""
+        attributes = event.attributes
+        tags = self._memory.find(resource, attributes)
+        if tags is None:
+            tags = self._memory.keep(resource, attributes, self._tags(resource, attributes))
+        room = self._limit - tags.size
+        made = _MAKERS[type(event)](event)
+        # No character takes more than four bytes.
+        if not tags.whole or max(map(len, made)) * 4 > room:
+            made = [self._fitted(*one, room, tags.whole) for one in _own(event)]
+        return [own + tags.text for own in made]
 
-    def _tags(self, resource: Resource, attributes: Mapping[str, Value]) -> _Tags:
-        known = self._known.get(resource)
-        if known is None:
-            known = self._known[resource] = {}
-        made = known.get(id(attributes))
-        if made is None:
-            if len(known) >= MAX_KNOWN:
-                known.clear()
-            # It keeps the map, so that no other one can get its address.
-            made = known[id(attributes)] = self._make_tags(resource, attributes)
-        return made
+    def _fitted(self, name: str, params: Params, room: int, whole: bool) -> str:
+        text, fits = _element(name, params, room)
+        if not (fits and whole):
+            self._on_cut()
+        return text
 
-    def _make_tags(self, resource: Resource, attributes: Mapping[str, Value]) -> _Tags:
-        texts = {**resource.tags, **attributes}
+    def _tags(self, resource: Resource, attributes: Mapping[str, Value]) -> Tags:
+        texts = {**resource.tags, **attributes} if resource.tags else attributes
         if not texts:
-            return _Tags(attributes, "", True)
-        params = _distinct(sorted(texts.items()))
-        text, whole = _element(TAGS, params, self._limit // 2)
-        return _Tags(attributes, text, whole)
+            return Tags("", 0, True)
+        keys = tuple(sorted(texts))
+        names, form = (_form if len("".join(keys)) <= MOST_KEYS else _make_form)(keys)
+        values = [one if type(one := texts[key]) is str else _text(one) for key in keys]
+        text, whole = _filled(form, values), True
+        half = self._limit // 2
+        if _size(text) > half:
+            text, whole = _bounded(TAGS, list(zip(names, values, strict=True)), half)
+        return Tags(text, _size(text), whole)
 
 
-def _own(event: Event) -> Iterator[tuple[str, str, Params]]:
-    """Yield for each message what names it, the id of its element and the parameters."""
+def _filled(form: str, values: Sequence[str]) -> str:
+    """Put values into a form, escaped; in most there is nothing to escape but line breaks.
+
+    Those are in ``forwarded``, which every request through the router has.
+    """
+    if is_plain("".join(values).replace("\n", "")):
+        return (form % tuple(values)).replace("\n", "#012")
+    return form % tuple([param_value(value) for value in values])
+
+
+def _make_form(keys: tuple[str, ...]) -> tuple[Sequence[str], str]:
+    """Return names for the parameters of tags with such keys, and the element but for its values.
+
+    Each has a lawful name of its own: two keys may be the same but for what is unlawful.
+    """
+    names: dict[str, None] = {}
+    for key in keys:
+        name = plain = param_name(key) or "_"
+        number = 2
+        while name in names:
+            name, number = f"{plain[: 30 - len(str(number))]}~{number}", number + 1
+        names[name] = None
+    params = [f' {name.replace("%", "%%")}="%s"' for name in names]
+    return tuple(names), f"[{TAGS}{''.join(params)}]"
+
+
+_form = lru_cache(256)(_make_form)
+
+# --- an event's own element ------------------------------------------------------------------
+
+
+def _counter(event: Counter) -> list[str]:
+    total = "" if event.total is None else f' total="{event.total}"'
+    return [f'[counter@47450 name="{_short(event.name)}"{total} delta="{event.delta}"]']
+
+
+def _gauge(event: Gauge) -> list[str]:
+    return [
+        f'[gauge@47450 name="{_short(name)}" value="{number(one.value)}" unit="{_short(one.unit)}"]'
+        for name, one in event.values.items()
+    ] or ['[gauge@47450 name=""]']
+
+
+def _timer(event: Timer) -> list[str]:
+    name = _short(event.name)
+    return [f'[timer@47450 name="{name}" start="{event.start}" stop="{event.stop}"]']
+
+
+def _titled(event: TitledEvent) -> list[str]:
+    title, body = param_value(event.title), param_value(event.body)
+    return [f'[event@47450 title="{title}" body="{body}"]']
+
+
+_MAKERS: Mapping[type, Callable[..., list[str]]] = {
+    Counter: _counter,
+    Gauge: _gauge,
+    Timer: _timer,
+    TitledEvent: _titled,
+}
+"""Make the elements of an event's messages where nothing has to be cut."""
+
+
+def _short(text: str) -> str:
+    """Escape what comes again and again: names and units."""
+    return _remembered(text) if len(text) <= SHORT else param_value(text)
+
+
+_remembered = lru_cache(4096)(param_value)
+
+
+def parts(event: Event) -> Sequence[str]:
+    """Return what tells the messages of an event apart: a gauge's readings."""
+    return list(event.values) if isinstance(event, Gauge) and len(event.values) > 1 else [""]
+
+
+def _own(event: Event) -> Iterator[tuple[str, Params]]:
+    """Yield the same taken apart, for what may have to be cut."""
     if isinstance(event, Counter):
         total = [] if event.total is None else [("total", str(event.total))]
-        yield "", "counter@47450", [("name", event.name), *total, ("delta", str(event.delta))]
+        yield "counter@47450", [("name", event.name), *total, ("delta", str(event.delta))]
     elif isinstance(event, Gauge):
         for name, one in event.values.items() or (("", None),):
             reading = [("value", number(one.value)), ("unit", one.unit)] if one else []
-            part = name if len(event.values) > 1 else ""
-            yield part, "gauge@47450", [("name", name), *reading]
+            yield "gauge@47450", [("name", name), *reading]
     elif isinstance(event, Timer):
         times = [("start", str(event.start)), ("stop", str(event.stop))]
-        yield "", "timer@47450", [("name", event.name), *times]
+        yield "timer@47450", [("name", event.name), *times]
     elif isinstance(event, TitledEvent):
-        yield "", "event@47450", [("title", event.title), ("body", event.body)]
-
-
-def _distinct(tags: Iterable[tuple[str, Value]]) -> Params:
-    """Give every tag a lawful name of its own: two may be the same but for what is unlawful."""
-    made: dict[str, str] = {}
-    for key, value in tags:
-        name = plain = _name(key)
-        number = 2
-        while name in made:
-            name, number = f"{plain[: 30 - len(str(number))]}~{number}", number + 1
-        made[name] = value if type(value) is str else _text(value)
-    return list(made.items())
-
-
-@lru_cache(1024)
-def _name(key: str) -> str:
-    return param_name(key) or "_"
+        yield "event@47450", [("title", event.title), ("body", event.body)]
 
 
 def _element(name: str, params: Params, room: int) -> tuple[str, bool]:
     """Return an element of at most ``room`` bytes, and whether all of its values are whole."""
-    fixed = len(name) + 2 + sum([len(param) + 4 for param, _ in params])
-    if not are_plain([value for _, value in params], room - fixed):
-        escaped = _escaped(params)
-        if fixed + sum([len(value.encode()) for _, value in escaped]) > room:
-            return _bounded(name, params, room)
-        params = escaped
-    texts = [f' {param}="{value}"' for param, value in params]
-    return f"[{name}{''.join(texts)}]", True
-
-
-def _escaped(params: Params) -> Params:
-    return [(param, param_value(value, len(value))) for param, value in params]
+    texts = [f' {param}="{param_value(value)}"' for param, value in params]
+    text = f"[{name}{''.join(texts)}]"
+    return (text, True) if _size(text) <= room else _bounded(name, params, room)
 
 
 def _bounded(name: str, params: Params, room: int) -> tuple[str, bool]:
@@ -144,17 +196,24 @@ def _bounded(name: str, params: Params, room: int) -> tuple[str, bool]:
     return f"[{name}{''.join(texts)}]", whole
 
 
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
 def number(value: float) -> str:
     """Return the shortest text that is exact, as Go's ``%g`` writes it: ``1.048576e+07``."""
-    if not math.isfinite(value):
+    text = repr(float(value))
+    if -1e6 < value < 1e6:
+        return text.removesuffix(".0")
+    if "n" in text:
         return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
-    if value and value.is_integer() and -1e6 < value < 1e6:
-        return str(int(value))
-    plain = repr(float(value))
-    digits = plain.partition("e")[0].replace(".", "").strip("-0")
-    scientific = f"{value:.{max(len(digits) - 1, 0)}e}"
-    exponent = int(scientific.partition("e")[2])
-    return plain.removesuffix(".0") if -5 < exponent < 6 else scientific
+    if "e" in text:
+        return text
+    sign = "-" if value < 0 else ""
+    whole, _, rest = text.removeprefix("-").removesuffix(".0").partition(".")
+    digits = (whole + rest).rstrip("0")
+    point = "." if len(digits) > 1 else ""
+    return f"{sign}{digits[0]}{point}{digits[1:]}e+{len(whole) - 1:02}"
 
 
 def _text(value: Value) -> str:

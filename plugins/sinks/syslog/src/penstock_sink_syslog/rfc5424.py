@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from weakref import WeakKeyDictionary
 
@@ -19,7 +19,8 @@ from penstock_sink_syslog.layout import (
     joined,
     remembered,
 )
-from penstock_sink_syslog.loggregator import KINDS, Loggregator
+from penstock_sink_syslog.loggregator import KINDS, Loggregator, parts
+from penstock_sink_syslog.memory import Memory
 from penstock_sink_syslog.severity import Facility
 from penstock_sink_syslog.stamp import DIGITS, rfc5424_second
 from penstock_sink_syslog.structured import Structure
@@ -58,6 +59,8 @@ class Rfc5424(Layout):
         fields: Sequence[Template] = [getattr(templates, name) for name in _FIELDS]
         self._by_attributes = by_attributes(fields)
         self._headers: WeakKeyDictionary[Resource, Tail] = WeakKeyDictionary()
+        self._known_headers: Memory[str] = Memory()
+        self._known_tails: Memory[str] = Memory()
 
     def texts(self, batch: Batch, clean: Clean | None = None) -> list[str]:
         resource = batch.resource
@@ -120,30 +123,35 @@ class Rfc5424(Layout):
 
     def _others(
         self, resource: Resource, event: Event, time: str, clean: Clean | None
-    ) -> Iterator[str]:
+    ) -> list[str]:
         if type(event) in KINDS:
-            yield from self._metrics(resource, event, time)
-            return
+            return self._metrics(resource, event, time)
         head = self._warning if isinstance(event, Gap) else self._info
         body = self._wording(event)
         middle = between(self._tail(resource), resource, event)
-        yield f"{head}{time}{middle}{clean(body) if clean else body}"
+        return [f"{head}{time}{middle}{clean(body) if clean else body}"]
 
-    def _metrics(self, resource: Resource, event: Event, time: str) -> Iterator[str]:
-        """Yield the messages of a metric; like Loggregator's they end with the space before MSG."""
+    def _metrics(self, resource: Resource, event: Event, time: str) -> list[str]:
+        """Return a metric's messages; like Loggregator's they end with the space before MSG."""
         header = self._headers.get(resource)
         if header is None:
             header = self._headers[resource] = self._make_header(resource)
         start = f"{self._info}{time}{between(header, resource, event)}"
-        for part, elements in self._loggregator.elements(resource, event):
-            yield f"{start}{elements}{self._structure.beside(resource, event, part)} "
+        elements = self._loggregator.elements(resource, event)
+        structure = self._structure
+        if not structure.has_beside:
+            return [f"{start}{own} " for own in elements]
+        return [
+            f"{start}{own}{structure.beside(resource, event, part)} "
+            for own, part in zip(elements, parts(event), strict=True)
+        ]
 
     def _make_header(self, resource: Resource) -> Tail:
         parts: list[Tail] = ["Z "]
         for name, bounded in _FIELDS.items():
             parts += [self._field(name, resource, bounded), " "]
         header = joined(parts)
-        return remembered(header) if self._by_attributes else header
+        return remembered(header, self._known_headers) if self._by_attributes else header
 
     def _make_tail(self, resource: Resource) -> Tail:
         structure = self._structure
@@ -151,7 +159,9 @@ class Rfc5424(Layout):
         if structure.per_resource:
             data = structure.render(resource, None)
         tail = joined([self._make_header(resource), data, " "])
-        return remembered(tail) if self._by_attributes and structure.by_attributes else tail
+        if self._by_attributes and structure.by_attributes:
+            return remembered(tail, self._known_tails)
+        return tail
 
 
 def _second(time_unix_nano: int) -> tuple[str, int]:

@@ -93,6 +93,8 @@ class Structure:
             elements.setdefault(EVENT_ID_ELEMENT, {})[EVENT_ID] = _event_id
         self._elements = [(name, tuple(params.items())) for name, params in elements.items()]
         self._beside = [one for one in self._elements if one[0] not in ELEMENTS]
+        self.has_beside = bool(self._beside)
+        """Whether anything may stand behind Loggregator's elements."""
         self._limit = limit
         self._on_omit = on_omit
         templates = [t for params in data.elements.values() for t in params.values()]
@@ -108,7 +110,7 @@ class Structure:
 
         ``part`` tells apart the messages of one event: what has one id is taken for a repeat.
         """
-        return self._fitted(self._beside, resource, event, part) if self._beside else ""
+        return self._fitted(self._beside, resource, event, part)
 
     def _fitted(
         self,

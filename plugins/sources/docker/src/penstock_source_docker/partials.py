@@ -10,7 +10,11 @@ from penstock_source_docker.position import digest
 from penstock_source_docker.text import decode_cut
 
 FRAME_BYTES = 16_384
-"""A frame of just this size without a line end has a continuation."""
+"""A frame of this size without a line end has a continuation.
+
+It is longer where the driver ``json-file`` has put ``�`` for bytes that are no UTF-8, such as half a
+character where the line was cut.
+"""
 
 JOURNAL_GAP_NS = 1_000_000_000
 """How far apart the parts of one line may be stamped, where each has a stamp of its own."""
@@ -104,7 +108,7 @@ class Partials:
         if partial and not self._continues(partial, time):
             ended.append(self.close(kind))
             partial = None
-        whole = len(text) != FRAME_BYTES or text.endswith(b"\n")
+        whole = len(text) < FRAME_BYTES or text.endswith(b"\n")
         if partial is None:
             if whole and len(text) <= self._limit and not missing:
                 ended.append(Line(time, time, 1, digest(text), text))

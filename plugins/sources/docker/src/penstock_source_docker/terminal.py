@@ -12,6 +12,9 @@ from penstock_source_docker.partials import FRAME_BYTES
 from penstock_source_docker.position import STDOUT
 from penstock_source_docker.stamps import STAMP_BYTES, find_stamp, parse_stamp
 
+MOST_FRAME_BYTES = 3 * FRAME_BYTES
+"""A frame in which every byte was replaced by ``�``."""
+
 
 def walk(read: bytes) -> Iterator[bytes]:
     """Yield the frames of a read, stamps and all; only those that end a line matter."""
@@ -21,9 +24,8 @@ def walk(read: bytes) -> Iterator[bytes]:
 class TerminalLines(Lines):
     """The lines of a container with a terminal.
 
-    A frame ends with its line, after 16 KiB, or where the next stamp begins: text that an exit
-    left without a line end, or the end of a long line in the driver ``local``, has nothing in
-    between. A stamp within a line that is older than the line is the container's own text.
+    A frame ends with its line, or where the next stamp begins: a part of a long line, the end of
+    one in the driver ``local``, and text that an exit left have no line end. A stamp within a line that is older than the line is the container's own text.
     """
 
     _fed = 0.0
@@ -71,8 +73,8 @@ class TerminalLines(Lines):
         text = at + STAMP_BYTES
         if len(data) < text:
             return -1
-        line_end = data.find(b"\n", at, text + FRAME_BYTES)
-        full = text + FRAME_BYTES
+        full = text + MOST_FRAME_BYTES
+        line_end = data.find(b"\n", at, full)
         end = line_end + 1 if line_end >= 0 else full if len(data) >= full else -1
         time = parse_stamp(data[at : text - 1])
         if time is None:

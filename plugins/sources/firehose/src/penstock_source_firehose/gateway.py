@@ -39,6 +39,8 @@ class Gateway:
     def __init__(self, settings: Settings, envelopes: Envelopes) -> None:
         self.life_s: float | None = LIFE_S
         """How long streams live; None where they seem to live for ever."""
+        self.silent_s = SILENT_S
+        """A stream that nothing comes by for so long has ended."""
         self._settings = settings
         self._envelopes = envelopes
 
@@ -115,7 +117,7 @@ class EventStream:
 
     async def read(self, sending: Sending) -> str:
         """Read to the end and return why it ended, empty if that was announced."""
-        silence = Silence(SILENT_S)
+        silence = Silence(self._gateway.silent_s)
         timers = self._timers()
         try:
             async with asyncio.timeout(None) as scope:
@@ -123,7 +125,7 @@ class EventStream:
                     await self._read(sending, silence)
             why = "the stream ended without having said so"
         except TimeoutError:
-            why = f"nothing was heard for {SILENT_S:.0f} s, not even a heartbeat"
+            why = f"nothing came for {self._gateway.silent_s:.0f} s, not even a heartbeat"
         except (aiohttp.ClientError, OSError) as error:
             why = f"the stream broke ({error or type(error).__name__})"
         finally:

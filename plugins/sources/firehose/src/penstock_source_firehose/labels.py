@@ -13,32 +13,33 @@ _CONTENTS = frozenset({0x3A, 0x42, 0x4A, 0x52, 0x5A, 0x62})
 """The tags of the fields: their number and how they are written."""
 
 _HEAD = 4
-_TIME_BYTES = 10
-"""What a time of our days takes, its field's tag included."""
+"""The origin's and the type's field, beside the origin's text."""
 
-_eight_bytes = Struct("<Q").unpack_from
+_CONTENT = 12
+"""From behind them to the content: a time of our days, and the content's tag and size."""
+
+_middle = Struct("<BBBQBBB")
+"""Type, time and content: the tags of their fields, and what these begin with."""
+
+_fields = _middle.unpack_from
 _GO_ON = 0x8080808080808080
 """All bytes of such a time but the last one say that another one follows."""
 
 
 def labels_of(data: bytes) -> bytes | None:
     """Return all of an envelope but time and content; None if it is written in another way."""
-    if len(data) < _HEAD + _TIME_BYTES or data[0] != _ORIGIN or data[1] > 127:
+    if len(data) < 2 or len(data) <= data[1] + _HEAD + _CONTENT:
         return None
     head = data[1] + _HEAD
-    content = head + _TIME_BYTES
-    if len(data) < content + 3 or data[head - 2] != _TYPE or data[head] != _TIME:
+    type_, kind, time, begun, last, content, size = _fields(data, head - 2)
+    if data[0] != _ORIGIN or type_ != _TYPE or time != _TIME or content not in _CONTENTS:
         return None
-    if data[head - 1] > 127 or data[content - 1] > 127:
+    if begun & _GO_ON != _GO_ON or (data[1] | kind | last) > 127:
         return None
-    if _eight_bytes(data, head + 1)[0] & _GO_ON != _GO_ON:
-        return None
-    size = data[content + 1]
-    if size < 128:
-        end = content + 2 + size
-    else:
-        high = data[content + 2]
-        end = content + 3 + (size & 127) + (high << 7)
+    end = head + _CONTENT + size
+    if size > 127:
+        high = data[head + _CONTENT]
         if high > 127:
             return None
-    return data[:head] + data[end:] if data[content] in _CONTENTS else None
+        end += 1 - 128 + (high << 7)
+    return data[:head] + data[end:]

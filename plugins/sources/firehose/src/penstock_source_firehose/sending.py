@@ -20,10 +20,16 @@ from penstock_source_firehose.settings import KINDS
 GATHER_S = 0.02
 """So long events may wait for others of their origin."""
 
-MOST_BYTES = 524_288
+LONGEST_S = 0.1
+MANY = 100
+ENOUGH = 4
+"""From so many origins on with fewer events each, they may wait for longer: a batch costs as much
+as twenty events do."""
+
+MOST_BYTES = 1_048_576
 """More than that is not gathered."""
 
-MOST_WAITING_BYTES = 1_048_576
+MOST_WAITING_BYTES = 2_097_152
 """When so much waits to be sent, nothing more is read."""
 
 LAST_WORDS_S = 0.5
@@ -60,6 +66,7 @@ class Sending:
         self._gathered: list[Origin] = []
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._since = 0.0
         self._waiting: deque[Item] = deque()
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
@@ -79,7 +86,9 @@ class Sending:
         if not origin.events:
             self._gathered.append(origin)
             if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(GATHER_S, self.flush)
+                loop = asyncio.get_running_loop()
+                self._since = loop.time()
+                self._timer = loop.call_later(GATHER_S, self._due)
         origin.events.append(event)
         origin.size += size
         self._bytes += size
@@ -104,6 +113,16 @@ class Sending:
         while self.is_full:
             self._room.clear()
             await self._room.wait()
+
+    def _due(self) -> None:
+        """Make batches, or let many origins gather on that have only a few events each."""
+        loop, origins = asyncio.get_running_loop(), self._gathered
+        events = sum(len(origin.events) for origin in origins)
+        is_thin = len(origins) >= MANY and events < ENOUGH * len(origins)
+        if is_thin and loop.time() - self._since < LONGEST_S:
+            self._timer = loop.call_later(GATHER_S, self._due)
+        else:
+            self.flush()
 
     def flush(self) -> None:
         """Make batches of what was gathered."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
+
+from msgspec import structs
 
 from penstock.api import BufferSettings, ConfigError, Outlet, Resource, RetryableError, Source
 from penstock_source_firehose.errors import AwayError
@@ -23,6 +26,7 @@ class Firehose(Source):
 
     name = "firehose"
     requires_api = "1.0"
+    stability = "experimental"
     uses_tls = True
     replayable = False
     default_buffer: ClassVar[BufferSettings] = BufferSettings(
@@ -45,6 +49,18 @@ class Firehose(Source):
 
     async def open(self) -> None:
         """Make ready; whoever is away now may come yet, so nothing is connected to."""
+        await self._begin(self.config)
+
+    async def check(self) -> None:
+        """Connect once, as a reader of its own: it would take events from those of its id."""
+        config: Settings = self.config
+        if config.subscription_id:
+            name = f"{config.subscription_id}-check-{secrets.token_hex(4)}"
+            config = structs.replace(config, subscription_id=name)
+        access = await self._begin(config)
+        await (await access.connect()).close()
+
+    async def _begin(self, config: Settings) -> Access:
         await self.close()
         # Only where it is used: the client and protobuf take 30 MB.
         from penstock_source_firehose.client import Client
@@ -52,14 +68,9 @@ class Firehose(Source):
         from penstock_source_firehose.credentials import credentials
 
         self._client = Client(self.context.tls)
-        proof = credentials(self.config)
-        self._access = Access(self.config, self._client, proof, self._feed())
-
-    async def check(self) -> None:
-        """Connect once, and read nothing."""
-        await self.open()
-        if self._access:
-            await (await self._access.connect()).close()
+        feed = self._feed(config)
+        self._access = Access(config, self._client, credentials(config), feed)
+        return self._access
 
     async def run(self, out: Outlet) -> None:
         """Read until cancelled, or until no stream can be opened."""
@@ -92,11 +103,11 @@ class Firehose(Source):
         if client:
             await client.close()
 
-    def _feed(self) -> Feed:
+    def _feed(self, config: Settings) -> Feed:
         """Return what opens streams of the protocol that is asked for."""
         from penstock_source_firehose.origins import Origins
 
-        config, origins = self.config, Origins(self._forgotten)
+        origins = Origins(self._forgotten)
         if config.protocol == "v1":
             from penstock_source_firehose.dropsonde import Dropsonde
             from penstock_source_firehose.traffic_controller import TrafficController

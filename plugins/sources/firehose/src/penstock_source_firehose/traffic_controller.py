@@ -33,6 +33,8 @@ class TrafficController:
     """Opens streams of the first protocol."""
 
     def __init__(self, settings: Settings, dropsonde: Dropsonde) -> None:
+        self.silent_s = SILENT_S
+        """A stream that nothing comes by for so long has ended."""
         self._settings = settings
         self._dropsonde = dropsonde
 
@@ -54,7 +56,7 @@ class TrafficController:
                     )
             except aiohttp.WSServerHandshakeError as error:
                 raise self._refusal(error.status, found) from None
-        return Socket(socket, self._dropsonde, place(found.url))
+        return Socket(socket, self._dropsonde, self.silent_s)
 
     def _refusal(self, status: int, found: Found) -> Exception:
         where = f"{place(found.url)}: the Traffic Controller"
@@ -93,11 +95,13 @@ def target(settings: Settings) -> str:
 class Socket:
     """One open WebSocket."""
 
-    def __init__(self, socket: ClientWebSocketResponse, dropsonde: Dropsonde, where: str) -> None:
+    def __init__(
+        self, socket: ClientWebSocketResponse, dropsonde: Dropsonde, silent_s: float
+    ) -> None:
         self.leaving = asyncio.Event()
         self._socket = socket
         self._decode = dropsonde.decode
-        self._where = where
+        self._silent_s = silent_s
 
     async def close(self) -> None:
         """Hang up."""
@@ -109,13 +113,13 @@ class Socket:
 
     async def read(self, sending: Sending) -> str:
         """Read to the end and return why it ended: the end is never announced."""
-        silence = Silence(SILENT_S)
+        silence = Silence(self._silent_s)
         try:
             async with asyncio.timeout(None) as scope:
                 with silence.watch(scope):
                     last = await self._read(sending, silence)
         except TimeoutError:
-            return f"upstream: nothing was heard for {SILENT_S:.0f} s, not even a ping: {SLOW}"
+            return f"upstream: nothing came for {self._silent_s:.0f} s, not even a ping: {SLOW}"
         return f"upstream: {_ending(last, self._socket)}: {SLOW}"
 
     async def _read(self, sending: Sending, silence: Silence) -> WSMessage:

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from penstock.api import Batch, Event, Rules, Transform
-from penstock_transform_filter.kinds import drops_all, may_match
+from penstock_transform_filter.kinds import drops_all, may_match, misspelt
 
 
 class Filter(Transform):
@@ -31,6 +31,12 @@ class Filter(Transform):
         drop: Annotated[
             Rules, Meta(description="Rules of what is left out, even where `keep` matches.")
         ] = Rules()
+
+        def __post_init__(self) -> None:
+            rules = {"keep": self.keep, "drop": self.drop}
+            wrong = [f"{key}: {one}" for key in rules for one in misspelt(rules[key].tables)]
+            if wrong:
+                raise ValueError("; ".join(wrong))
 
     config: Config
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from penstock.api import KINDS, Event, Gap, Log, Patterns
+from penstock.api import KINDS, SEVERITIES, Event, Gap, Log, Patterns
 
 ONLY_OF: Mapping[str, frozenset[type[Event]]] = {
     "message": frozenset({Log}),
@@ -12,6 +12,22 @@ ONLY_OF: Mapping[str, frozenset[type[Event]]] = {
     "stream": frozenset({Log, Gap}),
 }
 """Fields that other kinds never have: a rule with such a key matches none of those."""
+
+WORDS: Mapping[str, Sequence[str]] = {
+    "kind": tuple(KINDS.values()),
+    "severity": tuple(SEVERITIES),
+}
+"""Fields that have one of a few words."""
+
+
+def misspelt(rules: Iterable[Mapping[str, Patterns]]) -> Iterator[str]:
+    """Say of each pattern for such a field that none of its words can match."""
+    for rule in rules:
+        for field in WORDS.keys() & rule.keys():
+            for pattern in rule[field].patterns:
+                if not any(map(pattern.hits, WORDS[field])):
+                    words = ", ".join(WORDS[field])
+                    yield f"{field}: {pattern.text!r} matches none of {words}"
 
 
 def may_match(rule: Mapping[str, Patterns], kind: type[Event]) -> bool:

@@ -1,0 +1,82 @@
+"""Events gather into batches: one for each origin, and rather few of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from tests.loggregator import envelopes
+from tests.loggregator.waiting import until
+
+from penstock.api import Resource
+from penstock.testing import RecordingOutlet
+from penstock_source_firehose.dropsonde import Dropsonde
+from penstock_source_firehose.origins import Origins
+from penstock_source_firehose.sending import (
+    ENOUGH,
+    LONGEST_S,
+    MANY,
+    MOST_BYTES,
+    MOST_WAITING_BYTES,
+    Sending,
+)
+from penstock_source_firehose.settings import KINDS
+
+ALL = frozenset(KINDS.values())
+
+
+class Gathering:
+    """A way out, and what reads into it."""
+
+    def __init__(self) -> None:
+        self.outlet = RecordingOutlet(settle=True)
+        self.sending = Sending(self.outlet, Resource("test", {}), ALL, 0)
+        self._decode = Dropsonde(Origins(), ALL, MOST_BYTES).decode
+
+    def read(self, text: str, instance: int = 0) -> None:
+        made = self._decode(envelopes.log(text, instance=str(instance)))
+        assert made is not None
+        self.sending.add(made)
+
+    async def sent(self, batches: int) -> float:
+        """Wait until so many batches were sent, and return the time."""
+        sending = asyncio.create_task(self.sending.run())
+        try:
+            await until(lambda: len(self.outlet.sent) >= batches)
+            return time.monotonic()
+        finally:
+            sending.cancel()
+
+
+async def test_what_comes_together_is_one_batch_of_each_origin() -> None:
+    gathering = Gathering()
+    for number in range(30):
+        gathering.read(f"{number}", number % 3)
+    await gathering.sent(3)
+    sizes = [len(one.batch.events) for one in gathering.outlet.sent]
+    assert sizes == [10, 10, 10]
+
+
+@pytest.mark.parametrize("events", [1, ENOUGH - 1])
+async def test_many_origins_with_few_events_wait_for_more(events: int) -> None:
+    gathering = Gathering()
+    began = time.monotonic()
+    for number in range(MANY * events):
+        gathering.read("x", number % MANY)
+    assert await gathering.sent(MANY) - began >= LONGEST_S
+
+
+async def test_much_is_sent_at_once_and_too_much_stops_the_reading() -> None:
+    gathering = Gathering()
+    sending = gathering.sending
+    text, read = "x" * 100_000, 0
+    while not sending.is_full:
+        gathering.read(text)
+        read += 1
+    assert read <= (MOST_WAITING_BYTES + MOST_BYTES) // len(text)
+    await gathering.sent(2)
+    await sending.room()
+    sizes = [len(one.batch.events) for one in gathering.outlet.sent]
+    assert sum(sizes) == read
+    assert max(sizes) <= MOST_BYTES // len(text) + 1

@@ -48,7 +48,11 @@ PROGRAMS = {
     "penstock": "",
     "penstock memory": 'buffer = { type = "memory" }',
 }
-KINDS = {"logs": "made-up logs", "captured": "captured frames of all kinds"}
+KINDS = {
+    "logs": "logs of 10 applications",
+    "apps": "logs of 1,000 applications in turn",
+    "captured": "captured frames of all kinds",
+}
 
 
 class Replay(Reception):
@@ -70,7 +74,7 @@ class Replay(Reception):
 
 
 def run(bench: Bench) -> None:
-    """Replay as fast as may be, logs and then frames of all kinds; then the soak."""
+    """Replay as fast as may be, logs and frames of all kinds; then the soak."""
     count = bench.scaled(ENVELOPES)
     for kind, words in KINDS.items():
         for _ in bench.rounds(f"B9 {words}", targets()):
@@ -108,7 +112,7 @@ def per_cpu_second(name: str) -> Any:
 
 def messages(kind: str, count: int) -> int:
     """How many syslog messages so many envelopes make: one of each of a container's readings."""
-    if kind == "logs":
+    if kind != "captured":
         return count
     each = [_readings(document) for document in captured.decoded()]
     rounds, rest = divmod(count, len(each))

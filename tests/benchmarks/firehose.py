@@ -28,26 +28,28 @@ TICK_S = 0.01
 PING_S, PONG_S, SLOW_S = 15.0, 30.0, 5.0
 PLACE = b"SEQ=%06d"
 LINE = "c01 SEQ={:09} GET /api/v1/orders?expand=items HTTP/1.1 200 1532 request served in 12 ms"
-APPS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(10)]
+APPS = {"logs": 10, "apps": 1000}
+"""How many applications the lines are of, by kind: each is an origin."""
 
 
 def say(**fields: object) -> None:
     print(json.dumps(fields), flush=True)
 
 
-def numbered() -> list[bytes]:
-    """A thousand lines of ten applications, to be numbered on."""
+def numbered(apps: int) -> list[bytes]:
+    """A thousand lines of so many applications in turn, to be numbered on."""
     made = []
     for number in range(AT_ONCE):
-        tags = {"app_name": f"app-{number % 10}", "space_name": "prod", "organization_name": "shop"}
-        app, instance = APPS[number % 10], str(number % 2)
-        made.append(envelopes.log(LINE.format(number), app=app, instance=instance, tags=tags))
+        app = number % apps
+        tags = {"app_name": f"app-{app}", "space_name": "prod", "organization_name": "shop"}
+        guid = f"{app:08x}-0000-4000-8000-000000000000"
+        made.append(envelopes.log(LINE.format(number), app=guid, tags=tags))
     return made
 
 
 def frames(kind: str) -> list[bytes]:
-    """The frames that are repeated: numbered ``logs``, or the ``captured`` ones."""
-    payloads = numbered() if kind == "logs" else captured.frames()
+    """The frames that are repeated: numbered logs, or the ``captured`` ones."""
+    payloads = captured.frames() if kind == "captured" else numbered(APPS[kind])
     return [ws.frame(ws.BINARY, payload) for payload in payloads]
 
 
@@ -66,7 +68,9 @@ class Connection:
 
     def __init__(self, stream: socket.socket) -> None:
         self._stream = stream
-        self._stream.settimeout(SLOW_S)
+        # Not settimeout(): while a thread changes it, another one's write fails at once.
+        wait = struct.pack("ll", int(SLOW_S), 0)
+        self._stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
         self._ping_at = 0.0
         self._pinged = 0.0
         self._shake()
@@ -83,7 +87,6 @@ class Connection:
         self._stream.sendall(Reply(status=101, headers=said).head())
 
     def _listen(self) -> None:
-        self._stream.settimeout(None)
         with suppress(OSError, struct.error, IndexError):
             while data := self._stream.recv(65536):
                 if data[0] & 0x0F == ws.PONG:
@@ -102,9 +105,6 @@ class Connection:
             view = view[self._send(view) :]
 
     def _send(self, view: memoryview) -> int:
-        # Not settimeout(): it is the reading thread's as well.
-        wait = struct.pack("ll", int(SLOW_S), 0)
-        self._stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
         try:
             return self._stream.send(view)
         except BlockingIOError:
@@ -129,12 +129,14 @@ def serve(stream: socket.socket, kind: str, count: int, rate: int) -> None:
             connection.write(b"")
     except OSError as error:
         say(cut=str(error) or type(error).__name__, sent=sent)
+        with suppress(OSError):
+            stream.shutdown(socket.SHUT_RDWR)
 
 
 def main() -> None:
     """Listen for one client after the other; only the first gets frames."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kind", choices=("logs", "captured"), required=True)
+    parser.add_argument("--kind", choices=(*APPS, "captured"), required=True)
     parser.add_argument("--count", required=True, type=int)
     parser.add_argument("--rate", default=0, type=int)
     options = parser.parse_args()

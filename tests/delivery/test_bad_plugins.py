@@ -10,6 +10,7 @@ import pytest
 
 from penstock.api import (
     Batch,
+    BatchSettings,
     Log,
     Outlet,
     Report,
@@ -267,6 +268,22 @@ async def test_a_sink_may_fail_in_a_task_group(lab: Lab, width: int) -> None:
     lab.sinks["x"] = Grouped
     await beside(lab, bad="a > x", sink="x")
     assert lab.counts("x") == {"delivered": len(LINES)}
+
+
+async def test_one_write_after_the_other_needs_no_tasks_of_their_own(lab: Lab) -> None:
+    """A task for each would cost more than all else that is done for a small write."""
+    tasks: list[asyncio.Task[Any] | None] = []
+
+    class Noting(BadSink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            tasks.append(asyncio.current_task())
+            return None
+
+    lab.sinks["x"] = Noting
+    lab.settings("x", batch=BatchSettings(max_events=1, max_wait_ms=0))
+    await beside(lab, bad="a > x", sink="x")
+    assert len(tasks) == len(LINES)
+    assert len(set(tasks)) == 1
 
 
 async def test_a_source_may_fail_in_a_task_group(lab: Lab) -> None:

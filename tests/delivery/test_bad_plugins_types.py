@@ -111,7 +111,7 @@ async def test_a_report_that_makes_no_sense_is_not_believed(
     assert lab.letters("x") == LINES
 
 
-@pytest.mark.parametrize("seconds", ["soon", float("nan"), float("inf"), -1e9, [3]])
+@pytest.mark.parametrize("seconds", ["soon", float("nan"), -1e9, [3]])
 async def test_a_wait_that_is_no_number_delays_nothing_for_ever(lab: Lab, seconds: Any) -> None:
     class Waiting(BadSink):
         answers: ClassVar[list[Any]] = [

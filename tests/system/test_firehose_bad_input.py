@@ -52,7 +52,8 @@ def test_a_message_of_ten_megabytes_is_cut_and_the_stream_goes_on(
     receiver = rsyslog(max_message_bytes=65536)
     house = servers.start(TrafficController())
     accounts = Accounts(penstock, penstock.folder / "state")
-    text = to_syslog(house.url, receiver.tcp, sink="max_message_bytes = 65536")
+    source, sink = "max_line_bytes = 20000", "max_message_bytes = 65536"
+    text = to_syslog(house.url, receiver.tcp, source=source, sink=sink)
     router = penstock(text, state_dir=accounts.folder)
     eventually(lambda: house.live, "a connection")
     huge = envelopes.log("x" * 10_000_000)
@@ -60,7 +61,9 @@ def test_a_message_of_ten_megabytes_is_cut_and_the_stream_goes_on(
     servers.wait(house.replay([huge, tagged, envelopes.log("after")]))
     receiver.wait_for_line("after")
     (first, second, _) = receiver.wait_for(3)
-    assert first.message.startswith("x" * 10_000)
+    kept = len(first.message) - len(first.message.lstrip("x"))
+    assert kept > 19_000
+    assert f"[{10_000_000 - kept} bytes cut]" in first.message
     assert second.message == "tagged"
     assert [one.open for one in house.connections] == [True]
     assert accounts.gaps() == 0

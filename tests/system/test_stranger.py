@@ -16,7 +16,7 @@ from tests.conftest import WORKSPACE
 from tests.system.parts.author import author_wheels
 from tests.system.parts.books import Books
 from tests.system.parts.page_session import Session
-from tests.system.parts.pages import Page
+from tests.system.parts.pages import Page, steps
 from tests.system.parts.processes import Process
 from tests.system.parts.redis import Redis
 from tests.system.parts.require import require
@@ -86,6 +86,15 @@ def test_it_is_found_beside_those_of_penstock(stranger: EmptyEnvironment) -> Non
 def test_what_its_readme_shows_works(stranger: EmptyEnvironment, tmp_path: Path) -> None:
     with Session(tmp_path, path=[stranger.folder / "bin"]) as session:
         session.run(Page.read(PLUGIN / "README.md", WORKSPACE))
+
+
+def test_it_is_worked_on_as_what_penstock_new_writes() -> None:
+    """The commands are those of the starter, which ``test_new.py`` runs."""
+    starter = WORKSPACE / "core/src/penstock/starter/common/README.md.txt"
+    shown = [Page.read(path).blocks[-1] for path in (PLUGIN / "README.md", starter)]
+    mine, theirs = ([step.command.split("  #")[0].rstrip() for step in steps(one)] for one in shown)
+    assert len(mine) == 5
+    assert mine == theirs
 
 
 def test_its_own_tests_pass_on_what_was_installed(

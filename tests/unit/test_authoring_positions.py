@@ -14,6 +14,7 @@ from penstock.api import (
     Log,
     PluginError,
     Positioned,
+    Resource,
     RetryableError,
     Source,
     source,
@@ -82,6 +83,21 @@ async def test_positions_are_those_of_the_last_event_of_a_batch() -> None:
     assert again.lines() == ["7", "8", "9"]
 
 
+async def test_each_batch_has_the_position_behind_it() -> None:
+    a, b = Resource("a"), Resource("b")
+
+    @source
+    async def mixed(position: int | None) -> AsyncIterator[Positioned]:
+        yield Positioned((a, log("1")), 1)
+        yield Positioned((b, log("2")), 2)
+        yield Positioned((b, log("3")), 3)
+        yield Positioned((a, log("4")), 4)
+
+    out = await read(mixed, RecordingOutlet())
+    sent = [(one.batch.resource.origin, one.lines, one.position) for one in out.sent]
+    assert sent == [("a", ["1"], 1), ("b", ["2", "3"], 3), ("a", ["4"], 4)]
+
+
 async def test_a_position_without_an_event_is_reached_alone() -> None:
     @source
     async def skips(position: int | None) -> AsyncIterator[Positioned]:
@@ -105,12 +121,13 @@ async def test_a_position_comes_back_as_its_type() -> None:
         yield Positioned(log("x"), Place("a", 3))
         raise RetryableError("again")
 
-    out = RecordingOutlet({"": {"file": "b", "at": 2}}, settle=True)
+    out = RecordingOutlet({"": {"file": "b", "at": 2}})
     made = configured(typed)
     for _ in range(2):
         with pytest.raises(RetryableError):
             await made.run(out)
     assert seen == [Place("b", 2), Place("a", 3)], "what was sent counts before it is committed"
+    out.settle_all()
     assert out.committed == {"": {"file": "a", "at": 3}}
 
 

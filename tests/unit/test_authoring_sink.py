@@ -319,15 +319,12 @@ async def test_an_open_that_was_given_up_is_not_repeated_when_it_succeeds() -> N
     assert sink.client.calls == ["open", "close"]
 
 
-async def test_a_sink_without_write_blocking_says_so() -> None:
+def test_a_sink_without_write_blocking_says_so_before_anything_starts() -> None:
     class Empty(ThreadedSink):
         name = "empty"
 
-    sink = Empty(Empty.Config())
-    await sink.open()
-    with pytest.raises(TypeError, match=r"Empty has no write_blocking\(\)"):
-        await sink.write([])
-    await sink.close()
+    with pytest.raises(PluginError, match="Empty has no write_blocking"):
+        Empty(Empty.Config())
 
 
 def test_a_loop_that_is_gone_leaves_no_thread() -> None:

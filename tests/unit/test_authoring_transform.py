@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,8 +24,8 @@ from penstock.api import (
     heap_size,
     transform,
 )
+from penstock.bus.stage import Books, Stage
 from penstock.testing import TransformContract, batch, configured, lines, log, one_of_each
-from penstock.testing.contracts.transform_rig import Account
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -60,6 +61,35 @@ def count(event: Log, resource: Resource) -> Iterator[Event]:
 @transform(requires_api="1.0")
 def split(event: Log) -> Iterable[Log]:
     return [replace(event, body=part) for part in event.body.split()]
+
+
+class Account:
+    """A transform in one of core's stages, and what the stage was told to count."""
+
+    def __init__(self, made: Transform) -> None:
+        self.filtered = self.created = 0
+        self.reasons: list[str] = []
+        books = Books(self._filter, self._ignore, self._ignore, self._create, self._refuse)
+        log = logging.Logger("account")
+        log.addHandler(logging.NullHandler())
+        log.addFilter(self._note)
+        self.stage = Stage("transforms.account", lambda: made, books, log)
+
+    def _filter(self, _origin: str, _reason: str, events: int) -> None:
+        self.filtered += events
+
+    def _create(self, _origin: str, events: int) -> None:
+        self.created += events
+
+    def _ignore(self, _origin: str, _events: int) -> None:
+        pass
+
+    def _refuse(self, _of: Resource, _events: Sequence[Event], reason: str) -> None:
+        self.reasons.append(reason)
+
+    def _note(self, record: logging.LogRecord) -> bool:
+        self.reasons.append(record.getMessage())
+        return True
 
 
 def applied(made: type[Transform], given: Batch, **settings: Any) -> tuple[list[Batch], Account]:

@@ -17,6 +17,7 @@ from tests.system.parts.pages import Page, completed
 from penstock.cli.main import main
 from penstock.config.schema import file_schema
 from penstock.plugins import Plugins
+from penstock.telemetry import METRICS
 
 INLINE = re.compile(r"(?<!`)`((?:penstock|make) [^`]+)`(?!`)")
 TARGET = re.compile(r"^([a-z]+):", re.MULTILINE)
@@ -44,6 +45,14 @@ def test_the_schema_accepts_every_configuration_that_is_shown(documents: list[Pa
         if values.keys() & validator.schema["properties"].keys():
             whole = block.text if "pipelines" in values else completed(block.text, values)
             assert list(validator.iter_errors(tomllib.loads(whole))) == [], block.place
+
+
+def test_every_metric_that_is_named_exists(documents: list[Path]) -> None:
+    endings = {one.name.rpartition("_")[2] for one in METRICS}
+    named = re.compile(rf"\bpenstock_[a-z_]+_(?:{'|'.join(endings)})\b")
+    found = {name for path in documents for name in named.findall(path.read_text())}
+    assert len(found) > 10
+    assert found - {one.name for one in METRICS} == set()
 
 
 def test_every_command_in_a_sentence_exists(documents: list[Path]) -> None:

@@ -75,6 +75,17 @@ def test_every_plugin_has_a_page_with_every_setting(pages: dict[str, str], plugi
     assert f"(plugins/{kind}-{type_}.md)" in pages["plugins.md"]
 
 
+def test_every_readme_has_the_settings_of_its_plugin_and_no_others(plugin: Member) -> None:
+    assert plugin.plugin is not None
+    text = (plugin.folder / "README.md").read_text()
+    section = text.partition("## Settings\n")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE)
+    said = {word for cell in cells for word in re.findall(r"`(\w+)`", cell)}
+    settings = {one.name for one in settings_of(Plugins().component(*plugin.plugin).Config)}
+    assert settings <= said
+    assert said <= settings | set(COMMON_KEYS)
+
+
 def test_every_key_of_core_is_there_with_what_it_is(pages: dict[str, str]) -> None:
     schema = file_schema(Plugins().discover())
     sink = schema["$defs"]["sink-syslog"]["properties"]
@@ -104,7 +115,10 @@ def test_every_command_and_option_is_there(pages: dict[str, str]) -> None:
 
 def _names(command: click.Command, path: str) -> Iterator[str]:
     context = click.Context(command)
-    yield from (opt for p in command.params if isinstance(p, click.Option) for opt in p.opts)
+    options = [one for one in command.params if isinstance(one, click.Option)]
+    assert all(one.help for one in options), f"{path} has an option without help"
+    assert command.help, f"{path} does not say what it does"
+    yield from (opt for one in options for opt in one.opts)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             yield f"`{path} {name}`"
@@ -122,7 +136,8 @@ def test_every_public_name_is_there_and_says_what_it_is(
 ) -> None:
     entries = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", pages[f"{page}.md"], re.M | re.S))
     assert entries.keys() == set(getattr(module, "__all__"))  # noqa: B009
-    said = {name: re.sub(r"^`.*`$|^\|.*", "", text, flags=re.M) for name, text in entries.items()}
+    no_words = re.compile(r"^(`.*`|\|.*|Of `.*|\* .*| {4}.*)$", re.M)
+    said = {name: no_words.sub("", text) for name, text in entries.items()}
     silent = [name for name, text in said.items() if not re.search(r"[A-Z`].*[.:]", text)]
     assert silent == []
 

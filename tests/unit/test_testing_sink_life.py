@@ -134,8 +134,14 @@ async def test_a_sink_whose_settings_have_no_type() -> None:
         class Config(MemorySink.Config, frozen=True, kw_only=True):
             clock: Annotated[Path | None, msgspec.Meta(description="A type of its own.")] = None
 
+    class Unwritable(MemorySink):
+        class Config(MemorySink.Config, frozen=True, kw_only=True):
+            clock: Annotated[Any, msgspec.Meta(description="A default of its own.")] = object()
+
     broken = await fails(SinkUnderTest(Opaque), "test_settings_have_a_schema")
     assert "no type is known of: clock" in broken.seen
+    broken = await fails(SinkUnderTest(Unwritable), "test_settings_have_a_schema")
+    assert "NotImplementedError" in broken.seen
 
 
 async def test_outages_are_skipped_aloud_when_nothing_can_be_broken() -> None:
@@ -209,6 +215,20 @@ async def test_a_sink_that_cannot_close_again() -> None:
     assert "closed already" in broken.seen
 
 
+async def test_a_sink_that_leaves_half_a_record_behind() -> None:
+    class Halving(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                self.destination.received.append((batches[0].resource, Log(1, "cance")))
+                raise
+            return await super().write(batches)
+
+    broken = await fails(impatient(Halving), "test_write_cancelled_anywhere")
+    assert "['cance']" in broken.seen
+
+
 async def test_a_sink_that_checks_with_an_event() -> None:
     class Probing(MemorySink):
         async def check(self) -> None:
@@ -218,6 +238,20 @@ async def test_a_sink_that_checks_with_an_event() -> None:
         async def check(self) -> None:
             self.task = asyncio.create_task(asyncio.sleep(2), name="checker")
 
+    class Failing(MemorySink):
+        async def check(self) -> None:
+            raise ConnectionRefusedError("nobody there")
+
+    class Stuck(MemorySink):
+        """Cannot be closed after a check that never opened it."""
+
+        handle: asyncio.Event | None = None
+
+        async def close(self) -> None:
+            self.handle.set()  # type: ignore[union-attr]
+
+    for sink, seen in ((Failing, "ConnectionRefusedError"), (Stuck, "AttributeError")):
+        assert seen in (await fails(impatient(sink), "test_check_writes_nothing")).seen
     broken = await fails(impatient(Probing), "test_check_writes_nothing")
     assert "is anybody there?" in broken.seen
     assert "checker" in (await fails(impatient(Leaving), "test_check_writes_nothing")).seen

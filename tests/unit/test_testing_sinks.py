@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.contract.sinks import SinkUnderTest, fails, impatient
 
-from penstock.api import Batch, Log, Report, RetryableError
+from penstock.api import Batch, Counter, Log, Report, RetryableError
 from penstock.testing import MemorySink, lines
 from penstock.testing.obligation import ObligationError
 
@@ -93,8 +93,17 @@ async def test_a_sink_that_takes_nothing_twice() -> None:
                 raise ValueError("I have that already")
             return await super().write(batches[:1])
 
+    class Rejecting(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            known = {event for _, event in self.destination.received}
+            await super().write(batches)
+            given = {event for batch in batches for event in batch.events}
+            return Report(dict.fromkeys(given & known, "I have that already"))
+
     broken = await fails(SinkUnderTest(Strict), "test_takes_the_same_events_again")
     assert "I have that already" in broken.seen
+    broken = await fails(SinkUnderTest(Rejecting), "test_takes_the_same_events_again")
+    assert "4 rejected" in broken.seen
 
 
 async def test_a_sink_that_raises_what_it_gets() -> None:
@@ -258,6 +267,21 @@ async def test_a_sink_that_lets_records_be_forged() -> None:
     assert "escape or frame" in broken.do
 
 
+async def test_a_sink_that_is_silent_after_strange_text() -> None:
+    class Silenced(MemorySink):
+        """Believes that all is well once a NUL has spoilt its connection."""
+
+        spoilt = False
+
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            self.spoilt = self.spoilt or any("\0" in text for text in lines(batches))
+            return None if self.spoilt else await super().write(batches)
+
+    broken = await fails(impatient(Silenced), "test_hostile_input")
+    assert "the last record is ['   ']" in broken.seen
+    assert "fit for the next" in broken.do
+
+
 async def test_a_sink_that_cannot_encode() -> None:
     class Encoding(MemorySink):
         async def write(self, batches: Sequence[Batch]) -> Report | None:
@@ -281,9 +305,26 @@ async def test_a_sink_that_stumbles_over_a_kind() -> None:
     assert "AttributeError" in broken.seen
 
 
-async def test_a_sink_that_accepts_nothing() -> None:
-    broken = await fails(SinkUnderTest(MemorySink, kinds=[]), "test_takes_every_kind_it_accepts")
+async def test_a_sink_that_accepts_nothing_or_what_is_no_event() -> None:
+    class Loose(MemorySink):
+        def __init__(self, config: MemorySink.Config) -> None:
+            super().__init__(config)
+            self.accepts = frozenset({Log, str})  # type: ignore[type-var]
+
+    test = "test_takes_every_kind_it_accepts"
+    broken = await fails(SinkUnderTest(MemorySink, kinds=[]), test)
     assert "accepts = frozenset()" in broken.seen
+    assert "<class 'str'>" in (await fails(SinkUnderTest(Loose), test)).seen
+
+
+async def test_a_sink_that_accepts_something_else_later() -> None:
+    class Later(MemorySink):
+        async def open(self) -> None:
+            self.accepts = frozenset({Log, Counter})
+
+    broken = await fails(SinkUnderTest(Later), "test_takes_every_kind_it_accepts")
+    assert "and later frozenset" in broken.seen
+    assert "Counter" in broken.seen
 
 
 async def test_a_sink_that_changes_its_mind() -> None:

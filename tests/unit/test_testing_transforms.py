@@ -13,7 +13,7 @@ from msgspec import Meta
 from msgspec.structs import force_setattr, replace
 
 from penstock.api import Batch, Event, Gauge, Hold, Log, Secret, Transform
-from penstock.testing import TransformContract, batch
+from penstock.testing import TransformContract, batch, log
 from penstock.testing.contracts.packaging import PackagingContract
 from penstock.testing.obligation import ObligationError
 
@@ -134,7 +134,14 @@ async def test_a_transform_that_loses_receipts() -> None:
             made = super().apply(batch)
             return [late, *([made] if isinstance(made, Batch) else made)]
 
-    for transform in (Trailless, ForgetfulPairs, WrongTrail):
+    class Creating(Same):
+        """Makes events that nothing waits for."""
+
+        def apply(self, batch: Batch) -> Batch | Iterable[Batch]:
+            made = self.emit(batch, [log("made")], created=1)
+            return [batch, replace(made, trail=())]
+
+    for transform in (Trailless, ForgetfulPairs, WrongTrail, Creating):
         broken = await fails(transform, "test_keeps_trails")
         assert "without their receipts" in broken.seen
 
@@ -147,6 +154,14 @@ async def test_a_transform_that_keeps_receipts_open() -> None:
             return batch
 
     assert "never settled" in (await fails(Hoarding, "test_everything_is_settled")).seen
+
+
+async def test_a_transform_that_renames_an_origin() -> None:
+    class Rehoming(Same):
+        def apply(self, batch: Batch) -> Batch:
+            return replace(batch, resource=replace(batch.resource, origin="docker:other"))
+
+    assert "does not add up" in (await fails(Rehoming, "test_everything_is_settled")).seen
 
 
 async def test_a_transform_that_does_not_let_go() -> None:

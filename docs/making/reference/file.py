@@ -12,7 +12,13 @@ from penstock.config.settings import settings_of
 from penstock.plugins import COMMON_KEYS
 
 _SECTIONS = (
-    ("`[penstock]`", "The process as a whole.", PenstockSettings),
+    (
+        "`[penstock]`",
+        "The process as a whole. Without `state_dir` it is `$PENSTOCK_STATE_DIR`, else "
+        "`$STATE_DIRECTORY` (of systemd), else `/var/lib/penstock` for root, else "
+        "`$XDG_STATE_HOME/penstock` (`~/.local/state/penstock`).",
+        PenstockSettings,
+    ),
     ("`[admin]`", "Metrics and health over HTTP.", AdminSettings),
     (
         "`[pipelines.NAME]`",

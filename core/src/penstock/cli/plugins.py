@@ -150,8 +150,11 @@ def _record(one: Installed) -> dict[str, Any]:
     }
     if one.error:
         return {**record, "error": one.error, "fix": one.fix}
-    record |= {"requires_api": one.requires_api, "api_range": one.api_range}
-    record["stability"] = one.stability
+    record |= {
+        "requires_api": one.requires_api,
+        "api_range": one.api_range,
+        "stability": one.stability,
+    }
     if one.warning:
         record |= {"warning": one.warning, "fix": one.fix}
     if one.component is None:

@@ -79,7 +79,7 @@ def failure(component: type[Component], reason: str) -> str:
 def explain(error: BaseException, package: str) -> str:
     """Say in one line what a plugin raised, and where: the last frame of its own code."""
     # The text of a SyntaxError has its place already, in short.
-    said = error.msg if isinstance(error, SyntaxError) else str(error)
+    said = str(error.msg or "") if isinstance(error, SyntaxError) else str(error)
     text = " ".join(said.split())[:300]
     message = f"{type(error).__name__}: {text}" if text else type(error).__name__
     place = _syntax_place(error) or _last_frame(error, package.partition(".")[0].partition(":")[0])

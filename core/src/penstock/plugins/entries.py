@@ -79,7 +79,8 @@ def brought_by(module: str) -> Entry | None:
 def metadata(owner: Distribution, key: str) -> str:
     """Return a field of a distribution's metadata, empty if there is none."""
     try:
-        return str(owner.metadata.get(key) or "")
+        fields = owner.metadata
+        return str(fields[key] or "") if key in fields else ""
     except Exception:
         return ""
 

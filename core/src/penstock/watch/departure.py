@@ -35,7 +35,7 @@ class Departure:
 
     def end(self) -> None:
         """Use no force, unless a thread is left that the interpreter would wait for."""
-        if self._timer:
+        if self._timer and not self._left():
             self._timer.cancel()
 
     def _left(self) -> Collection[threading.Thread]:

@@ -38,9 +38,17 @@ document.addEventListener('DOMContentLoaded', function () {
             var text = (place.title + ' ' + place.text).toLowerCase();
             return words.every(function (word) { return text.indexOf(word) >= 0; });
         });
-        return (whole.length ? whole : hits).filter(function (place) {
-            return places[place.location.split('#')[0]].title !== place.title || place.location.indexOf('#') < 0;
-        });
+        return (whole.length ? whole : hits).filter(isNoTitle);
+    }
+
+    // A page and the heading with its title are one place.
+    function isNoTitle(place) {
+        var page = place.location.split('#')[0];
+        return place.location === page || places[page].title !== place.title;
+    }
+
+    function plain(html) {
+        return new DOMParser().parseFromString(html, 'text/html').body.textContent;
     }
 
     function summary(text, word) {
@@ -53,17 +61,19 @@ document.addEventListener('DOMContentLoaded', function () {
         var title = article.appendChild(document.createElement('h3'));
         var link = title.appendChild(document.createElement('a'));
         link.href = base_url + '/' + place.location;
-        link.textContent = new DOMParser().parseFromString(place.title, 'text/html').body.textContent;
+        link.textContent = plain(place.title);
         var page = article.appendChild(document.createElement('small'));
         page.textContent = place.location.split('#')[0].replace('.html', '');
-        article.appendChild(document.createElement('p')).textContent = summary(place.text, word);
+        article.appendChild(document.createElement('p')).textContent = summary(plain(place.text), word);
         return article;
     }
 
     function show() {
-        var words = input.value.toLowerCase().split(/\s+/).filter(function (w) { return w.length > 1; });
-        if (!index || !words.length) { return list.replaceChildren(); }
-        var entries = found(words).slice(0, most).map(function (place) { return entry(place, words[0]); });
+        var words = input.value.toLowerCase().match(/\S{2,}/g);
+        if (!index || !words) { return list.replaceChildren(); }
+        var entries = found(words).slice(0, most).map(function (place) {
+            return entry(place, words[0]);
+        });
         list.replaceChildren.apply(list, entries.length ? entries : ['Nothing of that is here.']);
     }
 

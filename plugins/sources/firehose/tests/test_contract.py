@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -33,16 +34,19 @@ class Streamed(SourceContract):
         with Servers() as self.servers:
             self.server = self.servers.start(self.make_server())
             self.turn = asyncio.Lock()
+            self.begun: list[Future[None]] = []
             yield
+            for emitting in self.begun:
+                emitting.cancel()
 
     def make_source(self) -> Firehose:
         return configured(Firehose, {"subscription_id": "kit", **self.settings()})
 
     async def produce(self, lines: Sequence[str]) -> None:
-        self.servers.begin(self._emit(lines))
+        self.begun.append(self.servers.begin(self._emit(lines)))
 
     async def produce_bytes(self, lines: Sequence[bytes]) -> None:
-        self.servers.begin(self._emit(lines))
+        self.begun.append(self.servers.begin(self._emit(lines)))
 
     async def _emit(self, lines: Sequence[str | bytes]) -> None:
         async with self.turn:

@@ -13,7 +13,7 @@ from penstock_source_firehose.gateway import query
 from penstock_source_firehose.source import Firehose
 from penstock_source_firehose.traffic_controller import target
 
-APP = "11111111-2222-3333-4444-555555555555"
+APP = "abcdef01-2222-3333-4444-555555555555"
 V1 = {"url": "wss://doppler.example.com:443", "subscription_id": "team-a"}
 V2 = {"url": "https://log-stream.example.com", "subscription_id": "team-a", "protocol": "v2"}
 UAA = {"url": "https://uaa.example.com", "client_id": "me", "client_secret": "it"}
@@ -70,7 +70,7 @@ def test_kinds_are_the_classes_that_may_come() -> None:
         ({"kinds": ["log", "event"]}, "/firehose/team-a?filter-type=logs"),
         ({"kinds": ["gauge", "timer"]}, "/firehose/team-a?filter-type=metrics"),
         ({"kinds": ["gauge", "log"]}, "/firehose/team-a"),
-        ({"app": APP}, f"/apps/{APP}/stream"),
+        ({"app": APP.upper()}, f"/apps/{APP}/stream"),
     ],
 )
 def test_the_path_of_the_traffic_controller(table: dict[str, Any], path: str) -> None:
@@ -78,8 +78,8 @@ def test_the_path_of_the_traffic_controller(table: dict[str, Any], path: str) ->
 
 
 def test_the_question_to_the_gateway() -> None:
-    more = {"app": APP, "deterministic_name": "d", "kinds": ["log", "counter"]}
-    assert query(configured(Firehose, {**V2, **more}).config) == [
+    more = {"app": APP.upper(), "deterministic_name": "d", "kinds": ["log", "counter"]}
+    assert query(configured(Firehose, {**V2, **more}).config, "team-a") == [
         ("log", ""),
         ("counter", ""),
         ("source_id", APP),

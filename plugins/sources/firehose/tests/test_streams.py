@@ -117,9 +117,12 @@ async def test_only_the_kinds_that_are_wanted_are_sent() -> None:
         assert {type(event).__name__ for event in outlet.events()} == {"Gauge", "Log"}
 
 
-async def test_the_next_stream_of_a_gateway_is_open_before_the_last_one_ends() -> None:
+@pytest.mark.parametrize("whose", [{}, {"subscription_id": "", "app": v2.APP}])
+async def test_the_next_stream_of_a_gateway_is_open_before_the_last_one_ends(
+    whose: dict[str, str],
+) -> None:
     async with RlpGateway(stream_timeout_s=0.5) as rlp:
-        async with reading(rlp, protocol="v2") as (_, outlet):
+        async with reading(rlp, protocol="v2", **whose) as (_, outlet):
             await until(lambda: len(rlp.streams) >= 2)
             emitted = 0
             while len(rlp.streams) < 6:
@@ -150,12 +153,16 @@ async def test_a_gateway_that_is_silent_or_breaks_off() -> None:
 async def test_other_connections_read_on_while_one_is_refused() -> None:
     async with TrafficController() as tc, reading(tc, connections=2) as (run, outlet):
         await until(lambda: len(tc.live) == 2)
+        first, second = tc.live
         tc.refuse(503, times=2)
-        tc.drop()
-        await until(lambda: len(tc.live) == 2)
+        first.end("dropped")
         tc.emit(envelopes.log("behind"))
-        await outlet.until_lines(1)
+        assert await outlet.until_lines(1) == ["behind"]
+        await until(lambda: len(tc.live) == 2)
+        assert [one.status for one in tc.requests] == [101, 101, 503, 503, 101]
+        assert second.open
         assert run.error is None
+        assert not run.retried
 
 
 # --- what Loggregator says that it lost ----------------------------------------------------
@@ -183,6 +190,7 @@ TRUNCATED = "TruncatingBuffer.DroppedMessages"
         ([("loggregator.doppler", "dropped", 0, 0, "0")], []),
         ([("loggregator.doppler", "dropped", 1000, 5000, "0")], [1000]),
         ([("loggregator.rlp", "dropped", 5, 5, "0")], [5]),
+        ([("loggregator.metron", "dropped", 6, 6, "0")], [6]),
         ([("my-app", "dropped", 5, 5, "0")], []),
         ([("loggregator.doppler", "dropped", 0, 50, "0")], []),
         (

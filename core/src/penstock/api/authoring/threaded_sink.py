@@ -10,7 +10,7 @@ from typing import ClassVar, TypeVar
 from penstock.api.authoring.worker import Worker
 from penstock.api.component import Component, Sink
 from penstock.api.delivery import Report
-from penstock.api.errors import RetryableError
+from penstock.api.errors import PluginError, RetryableError
 from penstock.api.event import Batch
 
 T = TypeVar("T")
@@ -30,6 +30,8 @@ class ThreadedSink(Sink):
 
     def __init__(self, config: Component.Config) -> None:
         super().__init__(config)
+        if type(self).write_blocking is ThreadedSink.write_blocking:
+            raise PluginError(f"{type(self).__name__} has no write_blocking(batches)")
         self._worker: Worker | None = None
         self._is_open: dict[Worker, bool] = {}
 
@@ -38,7 +40,7 @@ class ThreadedSink(Sink):
 
     def write_blocking(self, batches: Sequence[Batch]) -> Report | None:
         """Deliver the batches, as ``write``: return only when the destination has them."""
-        raise TypeError(f"{type(self).__name__} has no write_blocking()")
+        raise NotImplementedError
 
     def close_blocking(self) -> None:
         """Let go of everything. It is called once, also after an ``open_blocking`` that failed."""

@@ -80,19 +80,11 @@ class SettingsContract(ContractBase):
 
     def test_settings_have_a_schema(self) -> None:
         """Editors and ``penstock check`` know the type of every setting."""
-        component = type(self.make_component())
-        kind = kind_of(component)
-        installed = Installed(
-            kind=kind, type=component.name, version="", distribution="", component=component
-        )
-        schema = file_schema([installed])["$defs"][f"{kind}-{component.name}"]
-        settings = _descriptions(component.Config)
-        untyped = [name for name in settings if not schema["properties"][name].keys() - ABOUT]
-        error = _encoding_error(schema)
+        problem = _schema_problem(type(self.make_component()))
         require(
-            not untyped and error is None,
+            not problem,
             self.test_settings_have_a_schema,
-            seen=f"no type is known of: {', '.join(untyped)}" if untyped else f"{error}",
+            seen=problem,
             do="use plain types, literals, lists and tables of them, or a subclass of `Setting` "
             "that reads itself from its TOML value",
         )
@@ -189,12 +181,18 @@ def _types(table: type[msgspec.Struct]) -> dict[str, inspect.Type]:
     return {field.encode_name: field.type for field in fields}
 
 
-def _encoding_error(schema: object) -> Exception | None:
+def _schema_problem(component: type[Component]) -> str:
+    """Say what keeps the settings from having a schema, empty if they have one."""
+    kind, name = kind_of(component), component.name
+    installed = Installed(kind=kind, type=name, version="", distribution="", component=component)
     try:
+        schema = file_schema([installed])["$defs"][f"{kind}-{name}"]
         msgspec.json.encode(schema)
-    except (TypeError, ValueError) as error:
-        return error
-    return None
+    except (TypeError, ValueError, NotImplementedError) as error:
+        return f"{type(error).__name__}: {error}"
+    settings = _descriptions(component.Config)
+    untyped = [key for key in settings if not schema["properties"][key].keys() - ABOUT]
+    return f"no type is known of: {', '.join(untyped)}" if untyped else ""
 
 
 def _descriptions(config: type[msgspec.Struct]) -> dict[str, str]:

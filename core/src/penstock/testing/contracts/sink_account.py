@@ -29,7 +29,7 @@ class SinkAccount(SinkRig):
         """Sent = delivered + accounted for: what core's ledger calls delivered is there, once.
 
         Two lanes and a gap go through the real pipeline, with an outage and a refused event where
-        the contract can make them; every position is committed in the end.
+        the contract can make them.
         """
         test = self.test_account_agrees_with_the_destination
         lanes = {lane: [f"{lane} {n:03}" for n in range(60)] for lane in ("web", "db")}
@@ -37,7 +37,6 @@ class SinkAccount(SinkRig):
         async with Route(sink=self.make_sink, batch=_small()) as route:
             await self._send_through_trouble(route, lanes, refused)
             account = await route.finish(self.patience_s)
-            committed = route.committed()
         lines = [line for of in lanes.values() for line in of]
         # A sink that accepts gaps may write them as text, too.
         got = [text for text in first_of_each(await self._collect(lines)) if ROTATED not in text]
@@ -48,13 +47,6 @@ class SinkAccount(SinkRig):
             seen=f"core counts {account.delivered} delivered; {difference(lines, got)}",
             do="return from `write` when the destination has the events, and name in a Report "
             "those that it has not",
-        )
-        sent = {"web": 60 + len(refused), "db": 61}
-        require(
-            committed == sent,
-            test,
-            seen=f"{sent} events were sent, and the positions are at {committed}",
-            do="have every `write` return: a batch that never settles holds up its lane for ever",
         )
 
     async def _send_through_trouble(

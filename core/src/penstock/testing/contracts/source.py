@@ -18,8 +18,8 @@ class SourceContract(SourceReading, SourcePositions, SourceAccount, SourceLifecy
     with ``break_origin`` and ``mend_origin`` outages.
 
     Cannot check: loss that the origin itself causes, such as a log that is rotated away (test
-    with the real one that a gap is said); memory of libraries that the source uses; files and
-    processes that it leaves open.
+    with the real one that a gap is said); strange names that the origin gives, of containers or
+    hosts; memory of libraries that the source uses; files and processes that it leaves open.
     """
 
     penstock_kind: ClassVar[str] = "source"

@@ -42,37 +42,21 @@ class TransformRig(ComponentContract):
         return made + listed(transform.flush(1e9, True))
 
 
-class Account:
-    """A transform in one of core's stages, and all that the stage was told to count."""
+def staged(transform: Transform) -> tuple[Stage, list[str]]:
+    """Put a transform into one of core's stages; the list tells what core finds wrong with it."""
+    faults: list[str] = []
+    # Core lives on after an error, as event by event it may not come again: here it counts.
+    log = logging.Logger("penstock.contract")
+    log.addHandler(_Faults(faults))
 
-    def __init__(self, transform: Transform) -> None:
-        self.filtered = 0
-        self.merged = 0
-        self.held = 0
-        self.created = 0
-        self.reasons: list[str] = []
-        # Core lives on after an error, as event by event it may not come again: here it counts.
-        log = logging.Logger("penstock.contract")
-        log.addHandler(_Reasons(self.reasons))
-        self.stage = Stage("transforms.contract", lambda: transform, self._books(), log)
+    def uncounted(*_: object) -> None:
+        pass
 
-    def _books(self) -> Books:
-        def filtered(_origin: str, _reason: str, events: int) -> None:
-            self.filtered += events
+    def refused(_of: Resource, _events: Sequence[Event], reason: str) -> None:
+        faults.append(reason)
 
-        def merged(_origin: str, events: int) -> None:
-            self.merged += events
-
-        def held(_origin: str, events: int) -> None:
-            self.held += events
-
-        def created(_origin: str, events: int) -> None:
-            self.created += events
-
-        def refused(_of: Resource, _events: Sequence[Event], reason: str) -> None:
-            self.reasons.append(reason)
-
-        return Books(filtered, merged, held, created, refused)
+    books = Books(uncounted, uncounted, uncounted, uncounted, refused)
+    return Stage("transforms.contract", lambda: transform, books, log), faults
 
 
 def sample_batches() -> list[Batch]:
@@ -116,13 +100,13 @@ def listed(made: Batch | Iterable[Batch]) -> list[Batch]:
     return [made] if isinstance(made, Batch) else list(made)
 
 
-class _Reasons(logging.Handler):
+class _Faults(logging.Handler):
     """Collects the errors that core logs."""
 
-    def __init__(self, reasons: list[str]) -> None:
+    def __init__(self, faults: list[str]) -> None:
         super().__init__()
-        self._reasons = reasons
+        self._faults = faults
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        self._reasons.append(str(error or record.getMessage()))
+        self._faults.append(str(error or record.getMessage()))

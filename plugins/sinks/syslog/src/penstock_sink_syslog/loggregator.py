@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from penstock.api import Counter, Event, Gauge, Resource, Timer, TitledEvent, Value
 from penstock_sink_syslog.header import fitted_value, is_plain, param_name, param_value
-from penstock_sink_syslog.memory import Memory
 
 KINDS: frozenset[type[Event]] = frozenset({Counter, Gauge, Timer, TitledEvent})
 """The kinds that have such a form."""
@@ -27,6 +26,8 @@ VALUE_BYTES = 1024
 """Longest value of a tag, a name or a title where not everything fits."""
 SHORT = 64
 """Longest name or unit whose escaped form is remembered."""
+MOST_SHORT = 4096
+"""How many of those."""
 MOST_KEYS = 4096
 """So many characters of keys at most are remembered together."""
 
@@ -50,20 +51,15 @@ class Loggregator:
     def __init__(self, limit: int, on_cut: Callable[[], None]) -> None:
         self._limit = limit
         self._on_cut = on_cut
-        self._memory: Memory[Tags] = Memory()
 
-    def elements(self, resource: Resource, event: Event) -> list[str]:
-        """Return the elements of each message that an event becomes."""
-        attributes = event.attributes
-        tags = self._memory.find(resource, attributes)
-        if tags is None:
-            tags = self._memory.keep(resource, attributes, self._tags(resource, attributes))
+    def elements(self, event: Event, tags: Tags) -> list[str]:
+        """Return the event's own element for each message that it becomes."""
         room = self._limit - tags.size
         made = _MAKERS[type(event)](event)
         # No character takes more than four bytes.
-        if not tags.whole or max(map(len, made)) * 4 > room:
-            made = [self._fitted(*one, room, tags.whole) for one in _own(event)]
-        return [own + tags.text for own in made]
+        if tags.whole and max(map(len, made)) * 4 <= room:
+            return made
+        return [self._fitted(*one, room, tags.whole) for one in _own(event)]
 
     def _fitted(self, name: str, params: Params, room: int, whole: bool) -> str:
         text, fits = _element(name, params, room)
@@ -71,7 +67,8 @@ class Loggregator:
             self._on_cut()
         return text
 
-    def _tags(self, resource: Resource, attributes: Mapping[str, Value]) -> Tags:
+    def tags(self, resource: Resource, attributes: Mapping[str, Value]) -> Tags:
+        """Return the element that stands behind each of an event's own."""
         texts = {**resource.tags, **attributes} if resource.tags else attributes
         if not texts:
             return Tags("", 0, True)
@@ -116,20 +113,36 @@ _form = lru_cache(256)(_make_form)
 # --- an event's own element ------------------------------------------------------------------
 
 
+class _Escaped(dict[str, str]):
+    """The escaped forms of what comes again and again, names and units: made when asked for."""
+
+    def __missing__(self, text: str) -> str:
+        made = param_value(text)
+        if len(text) <= SHORT:
+            if len(self) >= MOST_SHORT:
+                self.clear()
+            self[text] = made
+        return made
+
+
+_escaped = _Escaped()
+
+
 def _counter(event: Counter) -> list[str]:
     total = "" if event.total is None else f' total="{event.total}"'
-    return [f'[counter@47450 name="{_short(event.name)}"{total} delta="{event.delta}"]']
+    return [f'[counter@47450 name="{_escaped[event.name]}"{total} delta="{event.delta}"]']
 
 
 def _gauge(event: Gauge) -> list[str]:
     return [
-        f'[gauge@47450 name="{_short(name)}" value="{number(one.value)}" unit="{_short(one.unit)}"]'
+        f'[gauge@47450 name="{_escaped[name]}" value="{number(one.value)}"'
+        f' unit="{_escaped[one.unit]}"]'
         for name, one in event.values.items()
     ] or ['[gauge@47450 name=""]']
 
 
 def _timer(event: Timer) -> list[str]:
-    name = _short(event.name)
+    name = _escaped[event.name]
     return [f'[timer@47450 name="{name}" start="{event.start}" stop="{event.stop}"]']
 
 
@@ -145,14 +158,6 @@ _MAKERS: Mapping[type, Callable[..., list[str]]] = {
     TitledEvent: _titled,
 }
 """Make the elements of an event's messages where nothing has to be cut."""
-
-
-def _short(text: str) -> str:
-    """Escape what comes again and again: names and units."""
-    return _remembered(text) if len(text) <= SHORT else param_value(text)
-
-
-_remembered = lru_cache(4096)(param_value)
 
 
 def parts(event: Event) -> Sequence[str]:

@@ -19,7 +19,7 @@ from penstock_sink_syslog.layout import (
     joined,
     remembered,
 )
-from penstock_sink_syslog.loggregator import KINDS, Loggregator, parts
+from penstock_sink_syslog.loggregator import KINDS, Loggregator, Tags, parts
 from penstock_sink_syslog.memory import Memory
 from penstock_sink_syslog.severity import Facility
 from penstock_sink_syslog.stamp import DIGITS, rfc5424_second
@@ -59,6 +59,7 @@ class Rfc5424(Layout):
         fields: Sequence[Template] = [getattr(templates, name) for name in _FIELDS]
         self._by_attributes = by_attributes(fields)
         self._headers: WeakKeyDictionary[Resource, Tail] = WeakKeyDictionary()
+        self._shared: Memory[tuple[Tail, Tags]] = Memory()
         self._known_headers: Memory[str] = Memory()
         self._known_tails: Memory[str] = Memory()
 
@@ -133,18 +134,27 @@ class Rfc5424(Layout):
 
     def _metrics(self, resource: Resource, event: Event, time: str) -> list[str]:
         """Return a metric's messages; like Loggregator's they end with the space before MSG."""
+        shared = self._shared.find(resource, event.attributes) or self._share(resource, event)
+        header, tags = shared
+        start = f"{self._info}{time}{between(header, resource, event)}"
+        elements, behind = self._loggregator.elements(event, tags), tags.text
+        structure = self._structure
+        if not structure.has_beside:
+            return [f"{start}{own}{behind} " for own in elements]
+        return [
+            f"{start}{own}{behind}{structure.beside(resource, event, part)} "
+            for own, part in zip(elements, parts(event), strict=True)
+        ]
+
+    def _share(self, resource: Resource, event: Event) -> tuple[Tail, Tags]:
+        """Make what metrics of one resource share that have the same attributes."""
         header = self._headers.get(resource)
         if header is None:
             header = self._headers[resource] = self._make_header(resource)
-        start = f"{self._info}{time}{between(header, resource, event)}"
-        elements = self._loggregator.elements(resource, event)
-        structure = self._structure
-        if not structure.has_beside:
-            return [f"{start}{own} " for own in elements]
-        return [
-            f"{start}{own}{structure.beside(resource, event, part)} "
-            for own, part in zip(elements, parts(event), strict=True)
-        ]
+        if self._by_attributes:
+            header = between(header, resource, event)
+        tags = self._loggregator.tags(resource, event.attributes)
+        return self._shared.keep(resource, event.attributes, (header, tags))
 
     def _make_header(self, resource: Resource) -> Tail:
         parts: list[Tail] = ["Z "]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 
 import aiohttp
@@ -43,6 +44,8 @@ class Gateway:
         """A stream that nothing comes by for so long has ended."""
         self._settings = settings
         self._envelopes = envelopes
+        # Two streams without a reader's name would both bring everything while one follows another.
+        self._reader = settings.subscription_id or secrets.token_hex(16)
 
     async def connect(self, client: Client, found: Found, header: str) -> EventStream:
         """Open a stream; what is refused says how that can be mended."""
@@ -53,7 +56,7 @@ class Gateway:
             async with asyncio.timeout(ANSWER_S):
                 response = await client.session.get(
                     f"{found.url}/v2/read",
-                    params=query(self._settings),
+                    params=query(self._settings, self._reader),
                     headers=headers,
                     allow_redirects=False,
                     server_hostname=client.server_name,
@@ -87,13 +90,12 @@ class Gateway:
         self.life_s = seconds
 
 
-def query(settings: Settings) -> list[tuple[str, str]]:
+def query(settings: Settings, reader: str) -> list[tuple[str, str]]:
     """Return what is asked for: kinds, reader and application."""
     found: list[tuple[str, str]] = [(kind, "") for kind in dict.fromkeys(settings.kinds)]
     if settings.app:
-        found.append(("source_id", settings.app))
-    if settings.subscription_id:
-        found.append(("shard_id", settings.subscription_id))
+        found.append(("source_id", settings.app.lower()))
+    found.append(("shard_id", reader))
     if settings.deterministic_name:
         found.append(("deterministic_name", settings.deterministic_name))
     return found

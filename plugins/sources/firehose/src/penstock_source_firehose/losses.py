@@ -15,7 +15,8 @@ MOST_COUNTERS = 4_096
 SLOW = "events may be lost, as when a reader is too slow"
 AWAY = "not connected: Penstock was stopped, or what it reads from was away"
 
-_DOPPLERS = ("loggregator.doppler", "loggregator.rlp")
+_AGENT = "loggregator.metron"
+_SENDERS = ("loggregator.doppler", "loggregator.rlp", _AGENT)
 _TRUNCATED = "TruncatingBuffer.DroppedMessages"
 _METRON = "DroppedCounter.droppedMessageCount"
 
@@ -85,13 +86,13 @@ class Losses:
 def _tells(name: str, sender: str) -> bool:
     if name == _TRUNCATED:
         return sender == "doppler"
-    return name == _METRON or sender in _DOPPLERS
+    return name == _METRON or sender in _SENDERS
 
 
 def _reason(name: str, sender: str, direction: str) -> str:
     if name == _TRUNCATED:
         return "upstream: a Doppler threw away what this reader was too slow for"
-    if name == _METRON:
+    if name == _METRON or sender == _AGENT:
         return "upstream: an agent (Metron) dropped messages for its Doppler"
     of = {"ingress": "of what came in", "egress": "for one of its readers, which may be this one"}
     return f"upstream: {sender} dropped envelopes {of.get(direction, '')}".rstrip()

@@ -124,16 +124,20 @@ def _check_reader(settings: Settings) -> None:
             "subscription_id: name the reader: those of one name share the events, and another "
             "name gets all of them once more"
         )
-    name = settings.subscription_id
-    if settings.protocol == "v1" and ("/" in name or name in (".", "..")):
-        raise ConfigError(
-            f"subscription_id: {name!r} cannot be a part of the Traffic Controller's path: choose "
-            "one without /"
-        )
+    if settings.protocol == "v1" and not settings.app:
+        _check_name(settings.subscription_id)
     if settings.connections > 1 and not is_shared(settings):
         raise ConfigError(
             "connections: each stream of an application brings all of its events: with more than "
             "one every event would come several times"
+        )
+
+
+def _check_name(name: str) -> None:
+    if "/" in name or name in (".", ".."):
+        raise ConfigError(
+            f"subscription_id: {name!r} cannot be a part of the Traffic Controller's path: choose "
+            "one without /"
         )
 
 

@@ -82,7 +82,7 @@ def target(settings: Settings) -> str:
     The same id with another part is a stream of its own, so that it depends on settings only.
     """
     if settings.app:
-        return f"/apps/{settings.app}/stream"
+        return f"/apps/{settings.app.lower()}/stream"
     kinds = set(settings.kinds) - {"event"}
     part = ""
     if kinds == {"log"}:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakSet
 
 from penstock.api.component import Component, Sink, Source
-from penstock.api.delivery import Report
 from penstock.api.errors import ConfigError, PluginError, RetryableError
-from penstock.api.event import KINDS, Batch, Event, Resource
 
 OPEN_TIMEOUT_S = 15.0
 """How long a component's ``open`` and ``close`` may take before they count as failed."""
 
 LAST_WORDS_S = 0.25
 """How long cancelled tasks get to end."""
+
+_told: WeakSet[asyncio.Task[Any]] = WeakSet()
+"""Tasks that core cancelled."""
 
 
 def is_cancelled() -> bool:
@@ -28,10 +29,6 @@ def is_cancelled() -> bool:
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-_told: WeakSet[asyncio.Task[Any]] = WeakSet()
-"""Tasks that core cancelled."""
 
 
 def cancel(task: asyncio.Task[Any]) -> None:
@@ -118,43 +115,3 @@ def blame(
         "%s: a defect of its plugin, so upgrade it or tell its authors (`%s`)",
         what, f"penstock plugins {component.name}".rstrip(), exc_info=error, extra=extra,
     )  # fmt: skip
-
-
-def listed(made: Batch | Iterable[Batch]) -> Sequence[Batch]:
-    """Return the batches that a transform made, without those that are empty."""
-    if isinstance(made, Batch):
-        return (checked(made),) if len(made.events) else ()
-    if not isinstance(made, Iterable):
-        raise PluginError(f"it returned {type(made).__name__}, not a Batch or several")
-    return [batch for batch in map(checked, made) if len(batch.events)]
-
-
-def checked(batch: Batch) -> Batch:
-    """Return a plugin's batch if it has what the books are kept by; of its events, the last."""
-    if not isinstance(batch, Batch):
-        raise PluginError(f"it gave {type(batch).__name__}, not a Batch")
-    if not (isinstance(batch.size, int) and batch.size >= 0):
-        raise PluginError(f"a batch of it has the size {batch.size!r:.40}: heap bytes are expected")
-    if not isinstance(batch.resource, Resource):
-        raise PluginError(f"a batch of it has {batch.resource!r:.40} as its resource")
-    if len(batch.events) and type(batch.events[-1]) not in KINDS:
-        raise PluginError(f"a batch of it holds {kind_of(batch.events[-1])}")
-    return batch
-
-
-def checked_report(report: Report, batches: Sequence[Batch]) -> Report | PluginError:
-    """Return what is wrong with a report, if something is: believing it would lose events."""
-    if not isinstance(report.rejected, Mapping) or not isinstance(report.retry, Sequence):
-        return PluginError("its Report has no mapping as rejected, or no sequence as retry")
-    if not (report.rejected or report.retry):
-        return report
-    known = {id(event) for batch in batches for event in batch.events}
-    named = {id(event) for event in (*report.rejected, *report.retry)}
-    if strange := len(named - known):
-        return PluginError(f"its Report names {strange} events that it was not given")
-    return report
-
-
-def kind_of(event: Event) -> str:
-    """Return what kind an event is; what a plugin may have put among them is none."""
-    return KINDS.get(type(event)) or f"{type(event).__name__}, which is no event"

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from penstock.api import (
     Batch,
+    Event,
     Log,
     Outcome,
     Outlet,
@@ -127,6 +128,39 @@ async def test_a_wait_that_is_no_number_delays_nothing_for_ever(lab: Lab, second
     lab.sinks["x"] = Waiting
     await beside(lab, bad="a > x", sink="x")
     assert lab.counts("x") == {"delivered": len(LINES)}
+
+
+async def test_a_sink_cannot_empty_the_list_it_was_given(lab: Lab) -> None:
+    class Listing(BadTransform):
+        def apply(self, batch: Batch) -> Batch:
+            return replace(batch, events=list(batch.events))
+
+    class Emptying(BadSink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            for batch in batches:
+                batch.events.clear()  # type: ignore[attr-defined]
+            return None
+
+    lab.transforms["bad"], lab.sinks["x"] = Listing, Emptying
+    await beside(lab, bad="a > bad > x", sink="x")
+    assert lab.counts("x") == {"dead_lettered": len(LINES)}
+
+
+@pytest.mark.parametrize("again", [True, False])
+async def test_a_source_may_use_its_list_again(lab: Lab, again: bool) -> None:
+    class Reusing(BadSource):
+        replayable = again
+
+        async def run(self, out: Outlet) -> None:
+            events: list[Event] = []
+            for line in LINES:
+                events.append(Log(1, line))
+                await out.send(Batch(Resource("z"), events, heap_size(events)))
+                events.clear()
+
+    lab.sources["b"] = Reusing
+    await beside(lab, bad="b > x")
+    assert lab.lines("x") == LINES
 
 
 SENT: dict[str, Any] = {

@@ -22,6 +22,12 @@ TOOLS = (
 )
 """What authors use beside Penstock; all of it is what this checkout is developed with."""
 
+_PIP = {
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    # What is used once need not be compiled for the next time. pip takes 0 for yes here.
+    "PIP_NO_COMPILE": "0",
+}
+
 PYTHON = Path(sys.base_prefix) / "bin"
 """The folder of a Python in which nothing of this checkout is installed."""
 
@@ -49,10 +55,3 @@ def offline(wheels: Path) -> dict[str, str]:
 def asking(index: str) -> dict[str, str]:
     """Return the environment in which pip asks this package index by itself."""
     return {**_PIP, "PIP_INDEX_URL": index, "PIP_NO_CACHE_DIR": "1"}
-
-
-_PIP = {
-    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    # What is used once need not be compiled for the next time. pip takes 0 for yes here.
-    "PIP_NO_COMPILE": "0",
-}

@@ -58,7 +58,7 @@ class Settling:
                 row.count(Outcome.FILTERED, f"kind: {kind_of(event)}", 1)
         if not accepted:
             return None
-        return Batch(batch.resource, accepted, heap_size(accepted), batch.trail)
+        return Batch(batch.resource, tuple(accepted), heap_size(accepted), batch.trail)
 
     def delivered(self, batch: Batch) -> None:
         """Settle a whole batch as delivered."""

@@ -96,7 +96,7 @@ class Write:
 
 def only(batch: Batch, wanted: Collection[Event]) -> Batch | None:
     """Return the batch with only these of its events, None if it has none of them."""
-    events = [event for event in batch.events if event in wanted]
+    events = tuple([event for event in batch.events if event in wanted])
     if not events:
         return None
     return Batch(batch.resource, events, min(heap_size(events), batch.size), batch.trail)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec.structs import force_setattr
+
 from penstock.api.delivery import Report
 from penstock.api.errors import PluginError
 from penstock.api.event import KINDS, Batch, Event, Resource
@@ -19,7 +21,10 @@ def listed(made: Batch | Iterable[Batch]) -> Sequence[Batch]:
 
 
 def checked(batch: Batch) -> Batch:
-    """Return a plugin's batch if it has what the books are kept by; of its events, the last."""
+    """Return a plugin's batch if it has what the books are kept by; of its events, the last.
+
+    Whoever gets it afterwards shares its events with others, so that they become a tuple.
+    """
     if not isinstance(batch, Batch):
         raise PluginError(f"it gave {type(batch).__name__}, not a Batch")
     if not (isinstance(batch.size, int) and batch.size >= 0):
@@ -28,6 +33,8 @@ def checked(batch: Batch) -> Batch:
         raise PluginError(f"a batch of it has {batch.resource!r:.40} as its resource")
     if len(batch.events) and type(batch.events[-1]) not in KINDS:
         raise PluginError(f"a batch of it holds {kind_of(batch.events[-1])}")
+    if type(batch.events) is list:
+        force_setattr(batch, "events", tuple(batch.events))
     return batch
 
 

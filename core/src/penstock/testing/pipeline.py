@@ -36,10 +36,11 @@ class ObservedSink(Sink):
 
     name = "observed"
 
-    def __init__(self, sink: Sink, watch: Watch) -> None:
+    def __init__(self, sink: Sink, watch: Watch, patience_s: float) -> None:
         super().__init__(Sink.Config())
         self.sink = sink
         self.watch = watch
+        self.patience_s = patience_s
         self.accepts = sink.accepts
         self.order = sink.order
         self.in_flight = sink.in_flight
@@ -54,7 +55,7 @@ class ObservedSink(Sink):
 
     async def open(self) -> None:
         try:
-            await self.watch.run(self.sink.open())
+            await self.watch.run(self.sink.open(), timeout=self.patience_s)
         except (RetryableError, ConfigError):
             raise
         except Exception as error:
@@ -85,7 +86,7 @@ class ObservedSink(Sink):
         await self.watch.start(self.sink.drain())
 
     async def close(self) -> None:
-        await self.watch.run(self.sink.close())
+        await self.watch.run(self.sink.close(), timeout=self.patience_s)
 
     def _note(self, batches: Sequence[Batch], report: Report | None) -> None:
         if report is not None:
@@ -109,13 +110,14 @@ class SinkLine:
         sink: Sink,
         watch: Watch,
         *,
+        patience_s: float = 10.0,
         events_per_write: int = 4,
         retry: RetrySettings = QUICK_RETRY,
         buffer: BufferSettings | None = None,
         dead_letter: DeadLetterSettings | None = None,
     ) -> None:
         services = Services()
-        self.sink = ObservedSink(sink, watch)
+        self.sink = ObservedSink(sink, watch, patience_s)
         self.runner = SinkRunner(
             "sinks.contract",
             self.sink,

@@ -13,7 +13,7 @@ import pytest
 
 from penstock.api import Batch, Counter, Event, Gauge, GaugeValue, Log, Resource, Timer, TitledEvent
 from penstock.testing import batch, configured, hostile_batches, one_of_each, resource
-from penstock_sink_syslog.loggregator import MOST_SHORT, _escaped, _form, number
+from penstock_sink_syslog.loggregator import number
 from penstock_sink_syslog.sink import SyslogSink
 
 TIME = 1_767_323_045_678_901_234  # 2026-01-02T03:04:05.678901234Z
@@ -235,24 +235,6 @@ def test_tags_with_one_lawful_name_stay_apart() -> None:
     assert sorted(tags.values()) == ["1", "2", "3", "4", "5", "6"]
     signs = {"%": "%s", "%s": "%%", "100%d": "%"}
     assert one(Counter(TIME, "n", attributes=signs)).elements["tags@47450"] == signs
-
-
-def test_long_names_are_not_remembered() -> None:
-    forms, names = _form.cache_info().currsize, len(_escaped)
-    for digit in range(5):
-        name = f"{digit}" * 5000
-        units = {name: GaugeValue(1.0, name), "b": GaugeValue(1.0, name)}
-        got = sent(batch([Gauge(TIME, units, 0, {name: "v"})]))
-        assert got[1].elements["gauge@47450"]["name"] == "b"
-        assert got[1].elements["tags@47450"] == {name[:32]: "v"}
-    assert _form.cache_info().currsize == forms
-    assert len(_escaped) <= names + 1
-
-
-def test_short_names_are_remembered_up_to_a_bound() -> None:
-    values = {f"reading {number}": GaugeValue(1.0) for number in range(MOST_SHORT + 10)}
-    sent(batch([Gauge(TIME, values)]))
-    assert 0 < len(_escaped) <= MOST_SHORT
 
 
 def test_what_the_operator_adds_stands_behind_and_repeats_no_element() -> None:

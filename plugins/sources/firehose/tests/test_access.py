@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import Any
 
@@ -168,6 +169,26 @@ async def test_a_cloud_controller_that_does_not_say_where() -> None:
         assert "it names no log_stream: set url to the RLP gateway" in said
     async with Uaa() as uaa:
         assert "api has to be the Cloud Controller" in await refused(source(api=uaa.url))
+
+
+@pytest.mark.parametrize("status", [404, 503])
+async def test_a_house_that_moved_is_looked_for_again(status: int) -> None:
+    async with (
+        TrafficController() as old,
+        TrafficController() as new,
+        CloudController(logging=old.url) as cc,
+    ):
+        one = source(api=cc.url)
+        await one.open()
+        old.refuse(status)
+        with pytest.raises((ConfigError, RetryableError), match=f"answered {status}"):
+            await one.run(RecordingOutlet())
+        cc.logging = new.url
+        again = asyncio.create_task(one.run(RecordingOutlet()))
+        await until(lambda: new.live)
+        again.cancel()
+        await asyncio.gather(again, return_exceptions=True)
+        await one.close()
 
 
 async def test_a_certificate_that_is_not_accepted_names_the_setting() -> None:

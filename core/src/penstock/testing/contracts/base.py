@@ -38,10 +38,11 @@ class ContractBase:
         return type(self.make_component()).Config
 
 
-async def error_of(call: Awaitable[object]) -> Exception | None:
-    """Return what a call raised, None if it did not."""
+async def error_of(call: Awaitable[object], timeout: float | None = None) -> Exception | None:
+    """Return what a call raised, None if it did not; ``TimeoutError`` if it took longer."""
     try:
-        await call
+        async with asyncio.timeout(timeout):
+            await call
     except (Exception, asyncio.CancelledError) as error:
         return error if isinstance(error, Exception) else None
     return None

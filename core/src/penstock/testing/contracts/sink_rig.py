@@ -74,6 +74,7 @@ class SinkRig(ComponentContract):
 
     @asynccontextmanager
     async def _line(self, watch: Watch | None = None, **options: Any) -> AsyncIterator[SinkLine]:
+        options = {"patience_s": self.patience_s, **options}
         async with SinkLine(self.make_sink(), watch or Watch(), **options) as line:
             yield line
 

@@ -27,11 +27,11 @@ class SourceLifecycle(SourceRig):
     @asynchronous
     async def test_close_without_open(self) -> None:
         """``close`` is safe without ``open``, and twice."""
-        source = self.make_source()
-        errors = [await error_of(source.close()), await error_of(source.close())]
-        opened = self.make_source()
-        await opened.open()
-        errors += [await error_of(opened.close()), await error_of(opened.close())]
+        never, opened = self.make_source(), self.make_source()
+        async with asyncio.timeout(self.patience_s):
+            await opened.open()
+        closed = [never, never, opened, opened]
+        errors = [await error_of(one.close(), self.patience_s) for one in closed]
         require(
             not any(errors),
             self.test_close_without_open,

@@ -55,7 +55,7 @@ class Access:
         """Return an open stream; ``RetryableError`` and ``ConfigError`` say why there is none."""
         try:
             return await self._try_twice()
-        except RetryableError:
+        except (RetryableError, ConfigError):
             self._found = None  # It may be somewhere else now.
             raise
 

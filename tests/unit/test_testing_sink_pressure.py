@@ -205,8 +205,19 @@ async def test_a_sink_that_keeps_what_it_is_told_to_itself() -> None:
             except RetryableError as error:
                 raise RetryableError(str(error)) from None
 
+    class Confused(MemorySink):
+        """Takes seconds for milliseconds."""
+
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            try:
+                return await super().write(batches)
+            except RetryableError as error:
+                raise RetryableError(str(error), retry_after=7000) from None
+
     broken = await fails(Throttled(Deaf), "test_says_how_long_to_wait")
     assert "retry_after = None" in broken.seen
+    broken = await fails(Throttled(Confused), "test_says_how_long_to_wait")
+    assert "retry_after = 7000" in broken.seen
     await Throttled(MemorySink).test_says_how_long_to_wait()
 
 

@@ -29,7 +29,7 @@ class DiskBudget:
         if self.used + size > self.max_bytes:
             return False
         now = time.monotonic()
-        if now >= self._look_at:
+        if now >= self._look_at or self.used + size > self._seen:
             self._seen, self._look_at = self.used + self._left(), now + LOOK_AGAIN_S
         return self.used + size <= self._seen
 

@@ -64,7 +64,7 @@ class SinkOutage(SinkRig):
         watch = Watch()
         sink = self.make_sink()
         error = await error_of(watch.run(sink.open(), timeout=self.patience_s))
-        await watch.run(sink.close())
+        await watch.run(sink.close(), timeout=self.patience_s)
         require(
             error is None or isinstance(error, RetryableError | TimeoutError),
             self.test_outage_at_start,
@@ -91,7 +91,7 @@ class SinkOutage(SinkRig):
         lines = [f"hung {number}" for number in range(6)]
         watch = Watch()
         sink = self.make_sink()
-        await watch.run(sink.open())
+        await watch.run(sink.open(), timeout=self.patience_s)
         await self.hang_destination()
         write = watch.start(sink.write([batch(lines)]))
         await asyncio.wait([write], timeout=0.2)
@@ -145,13 +145,13 @@ class SinkOutage(SinkRig):
         """After ``close`` nothing more is sent, also of what could not be sent before."""
         watch = Watch()
         sink = self.make_sink()
-        await watch.run(sink.open())
+        await watch.run(sink.open(), timeout=self.patience_s)
         await self.break_destination()
         write = watch.start(sink.write([batch(["after close"])]))
         await asyncio.wait([write], timeout=0.2)
         write.cancel()
         await asyncio.gather(write, return_exceptions=True)
-        await watch.run(sink.close())
+        await watch.run(sink.close(), timeout=self.patience_s)
         before = len(await self.collected())
         await self.mend_destination()
         await asyncio.sleep(0.3)

@@ -154,7 +154,7 @@ class SinkPressure(SinkRig):
         """
         test = self.test_leaves_retrying_to_core
         sink, watch, steps = self.make_sink(), Watch(), Steps()
-        await watch.run(sink.open())
+        await watch.run(sink.open(), timeout=self.patience_s)
         await self.break_destination()
         watch.io.clear()
         write = watch.start(sink.write([batch(["one attempt"])]), steps)

@@ -82,6 +82,19 @@ async def test_a_sink_that_cannot_be_closed_without_open() -> None:
     assert "AttributeError" in broken.seen
 
 
+async def test_a_sink_that_hangs_in_open_or_close() -> None:
+    class Opening(MemorySink):
+        async def open(self) -> None:
+            await asyncio.Event().wait()
+
+    class Closing(MemorySink):
+        async def close(self) -> None:
+            await asyncio.Event().wait()
+
+    assert "TimeoutError" in (await fails(impatient(Opening), "test_delivers")).seen
+    assert "TimeoutError" in (await fails(impatient(Closing), "test_close_without_open")).seen
+
+
 async def test_a_sink_that_does_io_when_it_is_made(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("secret")
 

@@ -219,6 +219,25 @@ async def test_a_sink_that_waits_for_a_hung_destination() -> None:
     assert "close raised TimeoutError" in broken.seen
 
 
+async def test_a_sink_that_never_gets_over_a_hang() -> None:
+    hung = []
+
+    class Numb(MemorySink):
+        """Takes nothing seriously any more, and says that all is well."""
+
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            if hung:
+                return None
+            try:
+                return await super().write(batches)
+            except asyncio.CancelledError:
+                hung.append(batches)
+                raise
+
+    broken = await fails(impatient(Numb), "test_hung_destination")
+    assert "missing 'hung 0'" in broken.seen
+
+
 async def test_a_sink_that_trusts_the_kernel() -> None:
     class Trusting(MemorySink):
         """Its destination's kernel takes what nobody reads, and loses it with the process."""
@@ -246,6 +265,17 @@ async def test_a_sink_that_hides_a_refusal() -> None:
             events = [event for batch in batches for event in batch.events]
             return report and Report(dict.fromkeys(events, "one of them was refused"))
 
+    class Losing(MemorySink):
+        """Names the refused event, and loses what was written together with it."""
+
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            before = len(self.destination.received)
+            if report := await super().write(batches):
+                del self.destination.received[before:]
+            return report
+
+    broken = await fails(impatient(Losing), "test_refused_event")
+    assert "missing 'taken" in broken.seen
     assert "rejected were []" in (await fails(SinkUnderTest(Hiding), "test_refused_event")).seen
     assert "'taken" in (await fails(SinkUnderTest(Blunt), "test_refused_event")).seen
 

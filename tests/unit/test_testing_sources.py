@@ -104,6 +104,22 @@ async def test_a_source_that_holds_without_bound() -> None:
     assert "bytes, at most 300,000 may be held" in broken.seen
 
 
+async def test_a_source_that_drops_what_has_to_wait() -> None:
+    class Hurry(Between):
+        async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> Receipt:
+            try:
+                async with asyncio.timeout(0.1):
+                    return await super().send(batch, lane=lane, position=position)
+            except TimeoutError:
+                return None  # type: ignore[return-value]
+
+    class Hurried(Wrapped):
+        between = Hurry
+
+    broken = await fails_soon(Hurried, "test_waits_while_the_outlet_is_full")
+    assert "missing '000000" in broken.seen
+
+
 async def test_a_source_whose_positions_are_ahead_or_behind() -> None:
     class Ahead(Between):
         async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> Receipt:
@@ -125,6 +141,7 @@ async def test_a_source_whose_positions_are_ahead_or_behind() -> None:
     assert "repeated" in broken.seen
     broken = await fails_soon(Repeating, "test_reads_what_came_while_it_was_away")
     assert "before 0039" in broken.seen
+    assert "repeated" in (await fails_soon(Repeating, "test_stopped_anywhere")).seen
 
 
 async def test_a_source_that_begins_at_the_end() -> None:

@@ -111,7 +111,8 @@ def blame(
     log: logging.Logger, component: Component, what: str, error: BaseException, **extra: object
 ) -> None:
     """Log what only a plugin's authors can mend, where it was, and who they are."""
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     log.error(
-        "%s: a defect of its plugin, so upgrade it or tell its authors (`%s`)",
-        what, f"penstock plugins {component.name}".rstrip(), exc_info=error, extra=extra,
+        "%s: %s: a defect of its plugin, so upgrade it or tell its authors (`%s`)",
+        what, said, f"penstock plugins {component.name}".rstrip(), exc_info=error, extra=extra,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from penstock.bus.services import Services
 from penstock.config.plan import PenstockSettings, PipelinePlan, Plan, SinkPlan, SourcePlan
 from penstock.durable import state
 from penstock.runtime import Runtime
+from penstock.state.unit import Unit, Written
 from penstock.testing import MemoryDestination, MemorySink
+from tests.delivery.durable_lab import Disk
 from tests.delivery.lab import AT_ONCE, RETRY
 
 ORIGIN = Resource("hose")
@@ -146,6 +149,53 @@ async def test_without_room_the_oldest_goes_and_is_counted_by_kind(
     assert dropped["counter"] == sum(line.endswith("9") for line in missing)
     assert destination.lines()[-1] == "line 2999"
     assert services.ledger.residues() == []
+
+
+class SlowDisk(Disk):
+    """Takes everything, but is slower than what comes."""
+
+    async def write(self, unit: Unit) -> Written:
+        await asyncio.sleep(0.5)
+        return await super().write(unit)
+
+
+async def test_a_disk_that_is_slower_than_what_comes_costs_no_event(
+    tmp_path: Path, destination: MemoryDestination, request: pytest.FixtureRequest
+) -> None:
+    buffer = BufferSettings(type="disk", max_memory_bytes=65_536, when_full="drop_oldest")
+    with state(str(tmp_path), 1 << 30, SlowDisk) as services:
+        one = plan(request.node.name, buffer, 3000)
+        assert await Runtime(one, services=services).main() == 0
+        assert destination.lines() == lines(3000)
+        assert services.ledger.residues() == []
+
+
+async def test_a_disk_that_stands_still_is_waited_for_once(
+    tmp_path: Path,
+    destination: MemoryDestination,
+    request: pytest.FixtureRequest,
+    waited: Callable[[], float],
+) -> None:
+    buffer = BufferSettings(type="disk", max_memory_bytes=65_536, when_full="drop_oldest")
+    with state(str(tmp_path), 1 << 30, Disk) as services:
+        assert services.journal
+        disk = services.journal.store
+        assert isinstance(disk, Disk)
+        runtime = Runtime(plan(request.node.name, buffer, 3000, ends=False), services=services)
+        disk.stand_still()
+        main = asyncio.create_task(runtime.main())
+        await until_sent(3000)
+        assert 0.9 < waited() < 2
+        disk.go_on()
+        while (row := services.ledger.row("sources.hose", "log")).in_flight:
+            await asyncio.sleep(0.01)
+        await destination.until_lines(row.outcomes["delivered", ""])
+        runtime.stop()
+        assert await main == 0
+        dropped = row.outcomes["dropped", "drop_oldest"]
+        assert 0 < dropped == 3000 - len(destination.lines())
+        assert destination.lines()[-1] == "line 2999"
+        assert services.ledger.residues() == []
 
 
 async def test_an_intake_waits_if_its_owner_chose_to_block() -> None:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from penstock.bus.deadline import Deadline, end
+from penstock.bus.deadline import Deadline
+from penstock.guard import end
 
 LONG = 60.0
 

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from penstock.api.errors import ConfigError
-from penstock.bus.deadline import Deadline, end
+from penstock.bus.deadline import Deadline
 from penstock.bus.graph import Graph
 from penstock.bus.services import Services
 from penstock.bus.sink_runner import SinkRunner
@@ -21,7 +21,7 @@ from penstock.config.plan import Plan
 from penstock.delivery.dead_letters import TRIM_EVERY_S
 from penstock.delivery.orphans import bury, explain, orphans
 from penstock.durable import state
-from penstock.guard import LAST_WORDS_S
+from penstock.guard import LAST_WORDS_S, end
 from penstock.notify import keep_watchdog_quiet, notify
 from penstock.state.unit import StateError
 from penstock.telemetry import RELOAD_SUCCESSFUL

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from penstock.guard import LAST_WORDS_S, cancel
+from penstock.guard import end
 
 
 class Deadline:
@@ -36,7 +36,7 @@ class Deadline:
 
         ``grace_s`` is what they get beyond that: more than nothing if they have only just begun.
         """
-        pending = _unfinished(tasks)
+        pending = [task for task in tasks if not task.done()]
         if not pending:
             return
         passed = asyncio.create_task(self._passed.wait())
@@ -48,22 +48,9 @@ class Deadline:
         finally:
             passed.cancel()
             together.cancel()
-        if grace_s and (pending := _unfinished(pending)):
+        if grace_s and (pending := [task for task in pending if not task.done()]):
             await asyncio.wait(pending, timeout=grace_s)
         await end(pending)
-
-
-async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks and wait for them, but not for ever: some ignore it."""
-    pending = _unfinished(tasks)
-    for task in pending:
-        cancel(task)
-    if pending:
-        await asyncio.wait(pending, timeout=LAST_WORDS_S)
-
-
-def _unfinished(tasks: Iterable[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
-    return [task for task in tasks if not task.done()]
 
 
 async def _all_done(tasks: Iterable[asyncio.Task[Any]]) -> None:

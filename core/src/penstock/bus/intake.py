@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable, Mapping
 
@@ -12,11 +13,12 @@ from penstock.api.settings import BufferSettings
 from penstock.bus.buffer import Buffer
 from penstock.bus.outlet import SourceOutlet
 from penstock.bus.services import Services
-from penstock.bus.spooling import SpoolingBuffer
+from penstock.bus.spooling import PATIENCE_S, SpoolingBuffer
 from penstock.delivery.page import leave_on_disk
 from penstock.delivery.receipts import BatchReceipt
 from penstock.guard import checked
 from penstock.log import Quiet
+from penstock.state.unit import LaneKey
 
 HAND_ON_EVENTS = 1000
 HAND_ON = 8
@@ -54,10 +56,8 @@ class Intake(SourceOutlet):
     async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> BatchReceipt:
         checked(batch)
         key = (self.table, lane)
-        waited = False
-        while self.buffer.blocks and not self.buffer.has_room(key, batch.size, waited=waited):
-            await self.buffer.room(key, batch.size)
-            waited = True
+        if not self.buffer.has_room(key, batch.size):
+            await self._until_room(key, batch.size)
         known = self._lane(key)
         known.origin = batch.resource.origin
         receipt = known.open(position)
@@ -70,6 +70,18 @@ class Intake(SourceOutlet):
             self.buffer.put(Batch(batch.resource, batch.events, batch.size, (receipt,)))
         receipt.release()
         return receipt
+
+    async def _until_room(self, key: LaneKey, size: int) -> None:
+        """Wait for room as its policy says; to drop, a disk that is slow is no reason yet."""
+        buffer = self.buffer
+        waited = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if buffer.blocks else PATIENCE_S):
+                while (buffer.blocks or buffer.awaits_disk(size)) and not (
+                    buffer.has_room(key, size, waited=waited)
+                ):
+                    await buffer.room(key, size)
+                    waited = True
 
     async def hand_on(self) -> None:
         """Move batches to the pipelines until ``end`` was called and all of them are there.

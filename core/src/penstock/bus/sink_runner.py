@@ -13,7 +13,6 @@ from penstock.api.event import Batch, Event, Resource
 from penstock.api.settings import BatchSettings, BufferSettings, DeadLetterSettings, RetrySettings
 from penstock.bus.attempts import Attempts
 from penstock.bus.buffer import Buffer
-from penstock.bus.deadline import end
 from penstock.bus.schedule import Schedule
 from penstock.bus.services import Services
 from penstock.bus.settling import Settling
@@ -23,7 +22,7 @@ from penstock.bus.write import Write
 from penstock.delivery.governor import Governor
 from penstock.delivery.page import leave_on_disk
 from penstock.delivery.spool import Spool
-from penstock.guard import blame, close, complain, contained, in_time, is_told_to_end
+from penstock.guard import blame, close, complain, contained, end, in_time, is_told_to_end
 
 
 class SinkRunner:
@@ -45,13 +44,8 @@ class SinkRunner:
         self.sink = sink
         self.ledger = services.ledger
         self.log = logging.getLogger(f"penstock.{table}")
-        self.settling = Settling(
-            table,
-            sink,
-            services,
-            dead_letter or DeadLetterSettings(),
-            configuration=configuration,
-        )
+        letters = dead_letter or DeadLetterSettings()
+        self.settling = Settling(table, sink, services, letters, configuration=configuration)
         self._spool = services.spool(table)
         self.buffer = self._buffer(buffer or sink.default_buffer, self._spool)
         self.governor = Governor(retry or RetrySettings())
@@ -64,7 +58,7 @@ class SinkRunner:
         self._writing: dict[Write, asyncio.Task[None]] = {}
         self._sleep: asyncio.Future[None] | None = None
         self._draining: asyncio.Task[None] | None = None
-        self._is_open = False
+        self.is_open = False
         self.broken = ""
 
     def _buffer(self, settings: BufferSettings, spool: Spool | None) -> Buffer:
@@ -74,10 +68,6 @@ class SinkRunner:
         return SpoolingBuffer(
             settings, self.wake, settling.dropped, spool, self._is_behind, settling.lost
         )
-
-    @property
-    def is_open(self) -> bool:
-        return self._is_open
 
     # --- what pipelines call -------------------------------------------------------------
 
@@ -113,8 +103,8 @@ class SinkRunner:
         except Exception as error:
             self._not_opened(error)
         else:
-            self._is_open = True
-        return self._is_open
+            self.is_open = True
+        return self.is_open
 
     async def run(self) -> None:
         """Write until drained. What waits on disk for a broken sink stays there."""
@@ -183,7 +173,7 @@ class SinkRunner:
 
     def _is_behind(self) -> bool:
         """Say whether it is more than slow: nothing comes through at the moment."""
-        if not self._is_open or self.governor.circuit != "closed":
+        if not self.is_open or self.governor.circuit != "closed":
             return True
         idle = asyncio.get_running_loop().time() - self._attempts.progressed
         return bool(self._schedule.open) and idle > PATIENCE_S
@@ -239,7 +229,7 @@ class SinkRunner:
 
     async def _until_open(self) -> None:
         """Open it until it is open, broken, or has nothing to be open for."""
-        while not (self._is_open or self.broken or self._schedule.is_drained):
+        while not (self.is_open or self.broken or self._schedule.is_drained):
             if wait := self.governor.wait:
                 await self._nap(wait)
             else:

@@ -105,6 +105,9 @@ class SpoolingBuffer(Buffer):
         self._spill()
         return super().has_room(lane, size, waited=waited)
 
+    def awaits_disk(self, size: int) -> bool:
+        return self.spools and self.spool.moves and self._disk_fits(size)
+
     async def room(self, lane: LaneKey, size: int) -> None:
         clock = asyncio.get_running_loop().time
         began = None if self._waiters else clock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -15,25 +16,17 @@ from penstock.guard import blame, listed
 from penstock.log import Quiet
 
 
-class Books:
+class Books(NamedTuple):
     """What a stage tells its pipeline to count, per origin.
 
     Each callable gets an origin and a number of events; ``refused`` gets the events themselves.
     """
 
-    def __init__(
-        self,
-        filtered: Callable[[str, str, int], None],
-        merged: Callable[[str, int], None],
-        held: Callable[[str, int], None],
-        created: Callable[[str, int], None],
-        refused: Callable[[Resource, Sequence[Event], str], None],
-    ) -> None:
-        self.filtered = filtered
-        self.merged = merged
-        self.held = held
-        self.created = created
-        self.refused = refused
+    filtered: Callable[[str, str, int], None]
+    merged: Callable[[str, int], None]
+    held: Callable[[str, int], None]
+    created: Callable[[str, int], None]
+    refused: Callable[[Resource, Sequence[Event], str], None]
 
 
 class Stage:

@@ -17,7 +17,6 @@ from penstock.delivery.positions import StoredPositions
 from penstock.state.pages import PageRow
 from penstock.state.unit import (
     Contents,
-    LaneKey,
     LetterRow,
     PageKey,
     RowKey,
@@ -71,13 +70,19 @@ class Journal:
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._freed = False
+        self._began: float | None = None
+
+    @property
+    def writes_for_s(self) -> float:
+        """For how long the disk has been busy with one write, 0 if it is idle."""
+        return 0.0 if self._began is None else asyncio.get_running_loop().time() - self._began
 
     # --- what is to be written -----------------------------------------------------------
 
     def add_page(self, page: Page) -> None:
         """Have a page written; batches may still be added until that begins."""
         self._pages[page.key] = page
-        self._now()
+        self._wake.set()
 
     def page_settled(self, page: Page) -> None:
         """Have a page deleted, or not written at all if that has not begun."""
@@ -96,7 +101,7 @@ class Journal:
         for letter in letters:
             self._deleted_letters.append(letter.id)
             self._count_letter(letter, -1)
-        self._now()
+        self._wake.set()
 
     # --- writing it ----------------------------------------------------------------------
 
@@ -163,13 +168,14 @@ class Journal:
             deleted_pages=tuple(settled),
             letters=letters,
             deleted_letters=deleted,
-            positions=self._positions(),
+            positions=self.positions.changes(),
             ledger=self._rows(),
             sources=self._source_counts(),
         )
 
     async def _write(self, unit: Unit, pages: tuple[Page, ...]) -> None:
         while True:
+            self._began = asyncio.get_running_loop().time()
             try:
                 written = await self.store.write(unit)
                 break
@@ -178,6 +184,8 @@ class Journal:
                 if self._closing:
                     raise
                 await asyncio.sleep(RETRY_AFTER_S)
+            finally:
+                self._began = None
         if self.trouble:
             self.trouble = ""
             _log.warning("state is written again")
@@ -212,9 +220,6 @@ class Journal:
         for origin, events in page.counts.items():
             self.ledger.row(page.key[0], origin).spooled += sign * events
 
-    def _positions(self) -> Mapping[LaneKey, bytes | None]:
-        return self.positions.changes()
-
     def _rows(self) -> Mapping[RowKey, bytes | None]:
         self.ledger.fold_settled()
         touched, self.ledger.touched = self.ledger.touched, set()
@@ -230,13 +235,10 @@ class Journal:
                 changed[source] = msgspec.msgpack.encode(counts)
         return changed
 
-    def _now(self) -> None:
-        self._wake.set()
-
     def _later(self) -> None:
         if self._timer is None and self._task:
             self._timer = asyncio.get_running_loop().call_later(POSITIONS_EVERY_S, self._due)
 
     def _due(self) -> None:
         self._timer = None
-        self._now()
+        self._wake.set()

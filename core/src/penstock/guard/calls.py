@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from weakref import WeakSet
 
@@ -35,6 +35,15 @@ def cancel(task: asyncio.Task[Any]) -> None:
     """Cancel a task in which a plugin may swallow that."""
     _told.add(task)
     task.cancel()
+
+
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait for them, but not for ever: some ignore it."""
+    pending = [task for task in tasks if not task.done()]
+    for task in pending:
+        cancel(task)
+    if pending:
+        await asyncio.wait(pending, timeout=LAST_WORDS_S)
 
 
 def is_told_to_end() -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from penstock.api.component import Component
-from penstock.bus.deadline import end
+from penstock.guard import end
 from penstock.watch.culprit import Packages, chain_of
 
 GRACE_S = 0.1

@@ -12,8 +12,8 @@ from penstock_source_docker.text import decode_cut
 FRAME_BYTES = 16_384
 """A frame of this size without a line end has a continuation.
 
-It is longer where the driver ``json-file`` has put ``�`` for bytes that are no UTF-8, such as half a
-character where the line was cut.
+It is longer where the driver ``json-file`` has put ``�`` for bytes that are no UTF-8, such as half
+a character where the line was cut.
 """
 
 JOURNAL_GAP_NS = 1_000_000_000

@@ -25,7 +25,8 @@ class TerminalLines(Lines):
     """The lines of a container with a terminal.
 
     A frame ends with its line, or where the next stamp begins: a part of a long line, the end of
-    one in the driver ``local``, and text that an exit left have no line end. A stamp within a line that is older than the line is the container's own text.
+    one in the driver ``local``, and text that an exit left have no line end. A stamp within a line
+    that is older than the line is the container's own text.
     """
 
     _fed = 0.0

@@ -42,11 +42,13 @@ metrics = "structured_data"
 sources = ["firehose"]
 sinks = ["syslog"]
 """
+AS_INSTALLED = ""
 PROGRAMS = {
     "bare": "",
     "bare unread": "",
-    "penstock": "",
-    "penstock memory": 'buffer = { type = "memory" }',
+    # What replays as fast as it is read has no rate that could be too much: nothing to drop for.
+    "penstock": 'buffer = { type = "disk", when_full = "block" }',
+    "penstock memory": 'buffer = { type = "memory", when_full = "block" }',
 }
 KINDS = {
     "logs": "logs of 10 applications",
@@ -128,14 +130,19 @@ def _readings(document: Mapping[str, Any]) -> int:
 
 
 def argv(name: str, folder: Path, port: int, sink: int, count: int) -> list[str]:
-    """How one of them is started."""
+    """How one of them is started to read as fast as it can."""
     if name.startswith("bare"):
         bare = [sys.executable, "-m", "tests.benchmarks.bare_firehose"]
         bare += ["--unread"] if name == "bare unread" else []
         return [*bare, "--port", str(port), "--count", str(count)]
+    return penstock(PROGRAMS[name], folder, port, sink)
+
+
+def penstock(settings: str, folder: Path, port: int, sink: int) -> list[str]:
+    """How Penstock is started with these settings of the source."""
     file = folder / "penstock.toml"
     given = {"state_dir": folder / "state", "port": port, "sink": sink}
-    file.write_text(CONFIG.format(**given, settings=PROGRAMS[name]))
+    file.write_text(CONFIG.format(**given, settings=settings))
     return [*program(), "run", str(file)]
 
 
@@ -200,7 +207,7 @@ def _through_a_stall(folder: Path, seconds: float) -> Row:
     count = int(RATE * seconds)
     reception = Reception(count, mark=LINE)
     replay = Replay("logs", count, RATE)
-    command = argv("penstock", folder, replay.port, reception.port, count)
+    command = penstock(AS_INSTALLED, folder, replay.port, reception.port)
     router = Process("penstock", command, folder)
     foreign = process.Foreign({reception.pid, replay.pid})
     router.start()

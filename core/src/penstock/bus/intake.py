@@ -42,6 +42,8 @@ class Intake(SourceOutlet):
         self._spool = services.spool(table)
         self._under_way: list[Batch] = []
         self._ending = False
+        self._patience_s = PATIENCE_S
+        self._half_bytes = settings.max_memory_bytes // 2
         self._hand_on_bytes = settings.max_memory_bytes // HAND_ON
         self.buffer = self._make(settings)
 
@@ -58,6 +60,8 @@ class Intake(SourceOutlet):
         key = (self.table, lane)
         if not self.buffer.has_room(key, batch.size):
             await self._until_room(key, batch.size)
+        elif self._patience_s < PATIENCE_S and self.buffer.heap_bytes < self._half_bytes:
+            self._patience_s = PATIENCE_S
         known = self._lane(key)
         known.origin = batch.resource.origin
         receipt = known.open(position)
@@ -72,16 +76,21 @@ class Intake(SourceOutlet):
         return receipt
 
     async def _until_room(self, key: LaneKey, size: int) -> None:
-        """Wait for room as its policy says; to drop, a disk that is slow is no reason yet."""
-        buffer = self.buffer
-        waited = False
+        """Wait for room as its policy says; to drop, a disk that is only slow is no reason yet.
+
+        One that stays behind is: more than a second is not waited before half of it is free again.
+        """
+        buffer, waited = self.buffer, False
+        clock = asyncio.get_running_loop().time
+        began = clock()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(None if buffer.blocks else PATIENCE_S):
-                while (buffer.blocks or buffer.awaits_disk(size)) and not (
+            async with asyncio.timeout(None if buffer.blocks else self._patience_s):
+                while (buffer.blocks or (self._patience_s and buffer.awaits_disk(size))) and not (
                     buffer.has_room(key, size, waited=waited)
                 ):
                     await buffer.room(key, size)
                     waited = True
+        self._patience_s = max(0.0, self._patience_s - (clock() - began))
 
     async def hand_on(self) -> None:
         """Move batches to the pipelines until ``end`` was called and all of them are there.

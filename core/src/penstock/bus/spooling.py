@@ -106,7 +106,7 @@ class SpoolingBuffer(Buffer):
         return super().has_room(lane, size, waited=waited)
 
     def awaits_disk(self, size: int) -> bool:
-        return self.spools and self.spool.moves and self._disk_fits(size)
+        return self.spools and not self.spool.trouble and self._disk_fits(size)
 
     async def room(self, lane: LaneKey, size: int) -> None:
         clock = asyncio.get_running_loop().time

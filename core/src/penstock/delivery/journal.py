@@ -70,12 +70,6 @@ class Journal:
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._freed = False
-        self._began: float | None = None
-
-    @property
-    def writes_for_s(self) -> float:
-        """For how long the disk has been busy with one write, 0 if it is idle."""
-        return 0.0 if self._began is None else asyncio.get_running_loop().time() - self._began
 
     # --- what is to be written -----------------------------------------------------------
 
@@ -175,7 +169,6 @@ class Journal:
 
     async def _write(self, unit: Unit, pages: tuple[Page, ...]) -> None:
         while True:
-            self._began = asyncio.get_running_loop().time()
             try:
                 written = await self.store.write(unit)
                 break
@@ -184,8 +177,6 @@ class Journal:
                 if self._closing:
                     raise
                 await asyncio.sleep(RETRY_AFTER_S)
-            finally:
-                self._began = None
         if self.trouble:
             self.trouble = ""
             _log.warning("state is written again")

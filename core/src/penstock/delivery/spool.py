@@ -19,9 +19,6 @@ PAGE_BYTES = 262_144
 
 READ_AGAIN_S = 1.0
 
-STANDSTILL_S = 1.0
-"""A disk that takes so long for one write stands still."""
-
 
 class Spool:
     """Pages of one sink. It outlives the sink's runner: a reload hands it on.
@@ -68,11 +65,6 @@ class Spool:
     def trouble(self) -> str:
         """Why nothing can be written at the moment, if it cannot."""
         return self._journal.trouble
-
-    @property
-    def moves(self) -> bool:
-        """Whether the disk takes what it is given, if slowly."""
-        return not self.trouble and self._journal.writes_for_s < STANDSTILL_S
 
     @property
     def first(self) -> Page | None:

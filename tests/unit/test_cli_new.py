@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import resource
 import subprocess
 import symtable
 import sys
@@ -21,6 +22,7 @@ from penstock.cli.new import RESERVED
 from penstock.plugins import FIRST_PARTY
 
 KINDS = ("source", "transform", "sink")
+RUN = "from penstock.cli.main import main; main()"
 ODD = (
     "a",
     "asyncio",
@@ -229,6 +231,20 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     done = new(tmp_path / "file" / "inside", "sink", "mine")
     assert done.exit_code == 1
     assert "cannot be written: Not a directory" in done.output
+
+
+def test_half_a_package_is_not_left_behind(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, "new", "sink", "mine"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
+    )
+    assert done.returncode == 1
+    assert "penstock-sink-mine cannot be written: File too large" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_licence_is_the_authors(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ KINDS: Mapping[type, str] = MappingProxyType(
 
 
 class Batch(Struct, frozen=True, eq=False):
-    """What crosses the bus: events of one resource, in order.
+    """What crosses the bus: events of one resource, in order; core makes a tuple of a list of them.
 
     ``size`` estimates heap bytes and is set once, by the source (see ``heap_size``). ``trail`` is
     core's: the receipts that wait for this batch. A batch made from others carries the trails of

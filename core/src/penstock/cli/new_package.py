@@ -6,6 +6,7 @@ import ast
 import builtins
 import keyword
 import re
+import shutil
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -70,13 +71,17 @@ class Package:
         }
 
     def write(self, target: Path) -> None:
-        """Write all files into a folder that is not there yet."""
+        """Write all files into a folder that is not there yet, or none."""
         files = self.files()
         target.mkdir(parents=True)
-        for path, text in files.items():
-            file = target / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
+        try:
+            for path, text in files.items():
+                file = target / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8")
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
 
     def _used(self) -> set[str]:
         """Return the names that stand for something already, in Python or in the starter."""

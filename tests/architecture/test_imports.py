@@ -23,7 +23,7 @@ BUILDS_ON = {
     "http": ("api",),
     "delivery": ("state", "telemetry", "log"),
     "bus": ("delivery", "guard"),
-    "plugins": ("api", "log"),
+    "plugins": ("guard", "log"),
     "config": ("plugins",),
     "wiring": ("config", "bus"),
     "durable": ("bus",),

@@ -46,7 +46,7 @@ from penstock.api.tls import tls_context
 
 if TYPE_CHECKING:
     from penstock.api.authoring import Positioned, ThreadedSink, source, transform
-    from penstock.api.hooks import hookimpl
+    from penstock.api.hooks import Observed, hookimpl
 
 API_VERSION = "1.0"
 """Of the contract: plugins state the one that they were written against as ``requires_api``."""
@@ -71,6 +71,7 @@ __all__ = [
     "GaugeValue",
     "Hold",
     "Log",
+    "Observed",
     "Outcome",
     "Outlet",
     "Pattern",
@@ -114,10 +115,10 @@ _AUTHORING = frozenset({"Positioned", "ThreadedSink", "source", "transform"})
 
 def __getattr__(name: str) -> Any:
     # Importing these here would make the kernel pay for what only plugins' modules need.
-    if name == "hookimpl":
-        from penstock.api.hooks import hookimpl
+    if name in {"Observed", "hookimpl"}:
+        from penstock.api import hooks
 
-        return hookimpl
+        return getattr(hooks, name)
     if name in _AUTHORING:
         from penstock.api import authoring
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 
 import click
 
@@ -23,16 +24,19 @@ COMMANDS = {
 }
 """Each command and its module, in which it is called ``command``."""
 
+EXTENDED = "penstock.cli.extensions"
+"""Where a context keeps what extensions add."""
+
 
 class Commands(click.Group):
-    """Imports a command's module when it is asked for."""
+    """Imports a command's module when it is asked for; extensions when it is none of ours."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *_added(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            return _added(ctx).get(cmd_name)
         module = importlib.import_module(f"penstock.cli.{COMMANDS[cmd_name]}")
         command: click.Command = module.command
         return command
@@ -43,9 +47,21 @@ class Commands(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from penstock.config.words import suggestion
 
-            hint = suggestion(args[0], COMMANDS, "commands")
-            ctx.fail(f"there is no command {args[0]!r}; {hint}")
+            known = self.list_commands(ctx)
+            if args[0] not in known:
+                hint = suggestion(args[0], known, "commands")
+                ctx.fail(f"there is no command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
+
+
+def _added(ctx: click.Context) -> Mapping[str, click.Command]:
+    """Return the commands of extensions; looked for once."""
+    if EXTENDED not in ctx.meta:
+        from penstock.cli.extensions import commands
+
+        ctx.meta[EXTENDED] = commands(COMMANDS)
+    found: Mapping[str, click.Command] = ctx.meta[EXTENDED]
+    return found
 
 
 @click.group(

@@ -49,10 +49,14 @@ def run_loaded(loaded: Loaded, reload: Callable[[], Plan] | None, *, seen: bool 
 
 def _companions() -> Sequence[Companion]:
     from penstock.admin.control import ControlSocket
+    from penstock.admin.observers import Observers
     from penstock.admin.server import AdminServer
 
+    def listening() -> str:
+        return server.listening
+
     server = AdminServer()
-    return (server, ControlSocket(lambda: server.listening))
+    return (server, ControlSocket(listening), Observers(listening))
 
 
 def _plan(loaded: Loaded) -> Plan:

@@ -6,13 +6,14 @@ import importlib
 from collections.abc import Callable
 from contextlib import suppress
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from penstock.api.component import Component
 from penstock.api.errors import ConfigError
+from penstock.guard import contained
 from penstock.plugins.broken import BrokenError, ambiguous, broken, defect, upgrade
 from penstock.plugins.classes import KINDS, check_extension, chosen, hook_result
 from penstock.plugins.entries import GROUP, NAME, Entry, entry_points
@@ -90,9 +91,23 @@ class Plugins:
         assert isinstance(loaded, type)  # noqa: S101
         return loaded
 
-    def extension(self, name: str) -> None:
+    def extension(self, name: str) -> ModuleType:
         """Load and register an extension; errors are those of ``component``."""
-        self._load("extension", name)
+        loaded = self._load("extension", name)
+        assert isinstance(loaded, ModuleType)  # noqa: S101
+        return loaded
+
+    def call(self, extension: str, hook: str, **arguments: object) -> Any:
+        """Call a hook of an extension and return what it gives, None if it has none.
+
+        What is no ordinary exception is a ``PluginError``.
+        """
+        module = self.extension(extension)
+        for one in getattr(self._pluggy().hook, hook).get_hookimpls():
+            if one.plugin is module:
+                with contained:
+                    return one.function(*(arguments[name] for name in one.argnames))
+        return None
 
     def warning(self, kind: str, type_: str) -> str:
         """Say that a plugin asks for another core than this, if so, and what mends it."""

@@ -47,7 +47,11 @@ class Packages:
         for table, part in plan.components.items():
             packages = {_package(kind.__module__) for kind in part.component.__mro__}
             for package in packages.difference(_HELPERS, ("builtins",)):
-                self._tables.setdefault(package, {})[table] = None
+                self.add(package, table)
+
+    def add(self, module: str, table: str) -> None:
+        """Add code that works for a table."""
+        self._tables.setdefault(_package(module), {})[table] = None
 
     def culprit(self, frames: Iterable[FrameType]) -> Culprit | None:
         """Return whose code a stack is in, given from the innermost frame outwards.

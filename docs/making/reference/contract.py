@@ -46,7 +46,8 @@ def _hooks() -> Iterator[str]:
     )
     for node in source.tree(_HOOKS).body:
         if isinstance(node, ast.FunctionDef) and node.decorator_list:
-            yield f"* {code(source.signature(node))}: {prose(ast.get_docstring(node))}"
+            text = " ".join(prose(ast.get_docstring(node)).split())
+            yield f"* {code(source.signature(node))}: {text}"
 
 
 def _entry(module: str, name: str) -> str:

@@ -6,7 +6,7 @@ SOURCES := core/src $(wildcard plugins/*/*/src examples/plugins/*/src)
 SPACE := $() $()
 STAMP := .venv/.stamp
 
-.PHONY: setup run parts test soak lint types bench reference docs check
+.PHONY: setup run parts test test-real test-rest soak lint types bench reference docs check
 
 setup: $(STAMP)
 
@@ -26,9 +26,22 @@ run: setup
 parts:
 	tests/system/install-parts
 
+# All, in two halves at once, as most of it is waiting; each is shown when it is done.
 # One file or test: make test TESTS=tests/system/test_parts.py
+REAL := tests/system tests/contract
+HALVES := --no-print-directory --jobs=2 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 test: setup parts
+ifdef TESTS
 	$(BIN)/pytest $(TESTS)
+else
+	$(MAKE) $(HALVES) test-real test-rest
+endif
+
+test-real: setup parts
+	$(BIN)/pytest $(REAL)
+
+test-rest: setup parts
+	$(BIN)/pytest $(addprefix --ignore=,$(REAL))
 
 # Longer and other than in CI: make soak ROUNDS=120 SEED=7
 ROUNDS ?= 60

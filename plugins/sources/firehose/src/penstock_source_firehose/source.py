@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Firehose(Source):
-    """Reads envelopes as they come: what is not read at once is gone."""
+    """Reads Cloud Foundry's Firehose, or one application's stream: logs and metrics."""
 
     name = "firehose"
     requires_api = "1.0"

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from penstock.api.component import Component
 from penstock.api.errors import ConfigError
-from penstock.guard import contained
 from penstock.plugins.broken import BrokenError, ambiguous, broken, defect, upgrade
 from penstock.plugins.classes import KINDS, check_extension, chosen, hook_result
 from penstock.plugins.entries import GROUP, NAME, Entry, entry_points
@@ -102,6 +101,8 @@ class Plugins:
 
         What is no ordinary exception is a ``PluginError``.
         """
+        from penstock.guard import contained  # It takes asyncio, which `check` does without.
+
         module = self.extension(extension)
         for one in getattr(self._pluggy().hook, hook).get_hookimpls():
             if one.plugin is module:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
-from msgspec import Meta, Struct
+from msgspec import Struct
+from tests.authoring_lab import STAMP, FileContract, OfFile, read
 
 from penstock.api import (
     Log,
@@ -16,20 +17,13 @@ from penstock.api import (
     Positioned,
     Resource,
     RetryableError,
-    Source,
     source,
 )
-from penstock.testing import RecordingOutlet, SourceContract, configured, log
+from penstock.testing import RecordingOutlet, configured, log
 
 
-class Reads(Source.Config, frozen=True, kw_only=True):
-    """A file."""
-
-    path: Annotated[str, Meta(description="File to read.")] = ""
-
-
-@source(config=Reads, requires_api="1.0")
-async def tail(config: Reads, position: int | None) -> AsyncIterator[Positioned]:
+@source(config=OfFile, requires_api="1.0")
+async def tail(config: OfFile, position: int | None) -> AsyncIterator[Positioned]:
     """Read a file that grows, from the byte where it came to."""
     at = position or 0
     with Path(config.path).open("rb") as file:
@@ -37,33 +31,13 @@ async def tail(config: Reads, position: int | None) -> AsyncIterator[Positioned]
             file.seek(at)
             for line in iter(file.readline, b""):
                 text = line.removesuffix(b"\n").decode("utf-8", "replace")
-                yield Positioned(Log(1_700_000_000_000_000_000, text, ordinal=at), file.tell())
+                yield Positioned(Log(STAMP, text, ordinal=at), file.tell())
                 at = file.tell()
             await asyncio.sleep(0.005)
 
 
-class TestTail(SourceContract):
-    most_awaits = 12
-
-    @pytest.fixture(autouse=True)
-    def _file(self, tmp_path: Path) -> None:
-        self.path = tmp_path / "lines"
-        self.path.touch()
-
-    def make_source(self) -> Source:
-        return configured(tail, {"path": str(self.path)})
-
-    async def produce(self, lines: Any) -> None:
-        with self.path.open("ab") as file:
-            file.writelines(line.encode("utf-8", "replace") + b"\n" for line in lines)
-
-
-async def read(made: type[Source], out: RecordingOutlet | None = None) -> RecordingOutlet:
-    """Run a source to its end."""
-    out = out or RecordingOutlet(settle=True)
-    async with asyncio.timeout(10):
-        await configured(made).run(out)
-    return out
+class TestTail(FileContract):
+    reader = tail
 
 
 async def test_it_can_be_read_again() -> None:

@@ -8,10 +8,10 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
-from msgspec import Meta
+from tests.authoring_lab import STAMP, FileContract, OfFile, read
 
 from penstock.api import (
     EMPTY,
@@ -31,48 +31,22 @@ from penstock.api import (
     heap_size,
     source,
 )
-from penstock.testing import RecordingOutlet, SourceContract, configured, log, one_of_each
+from penstock.testing import RecordingOutlet, configured, log, one_of_each
 
 
-class Reads(Source.Config, frozen=True, kw_only=True):
-    """A file."""
-
-    path: Annotated[str, Meta(description="File to read.")] = ""
-
-
-@source(config=Reads, requires_api="1.0")
-async def follow(config: Reads) -> AsyncIterator[Log]:
+@source(config=OfFile, requires_api="1.0")
+async def follow(config: OfFile) -> AsyncIterator[Log]:
     """Read the same file, which could not be read again."""
     with Path(config.path).open("rb") as file:
         while True:
             for line in iter(file.readline, b""):
                 text = line.removesuffix(b"\n").decode("utf-8", "replace")
-                yield Log(1_700_000_000_000_000_000, text)
+                yield Log(STAMP, text)
             await asyncio.sleep(0.005)
 
 
-class TestFollow(SourceContract):
-    most_awaits = 12
-
-    @pytest.fixture(autouse=True)
-    def _file(self, tmp_path: Path) -> None:
-        self.path = tmp_path / "lines"
-        self.path.touch()
-
-    def make_source(self) -> Source:
-        return configured(follow, {"path": str(self.path)})
-
-    async def produce(self, lines: Any) -> None:
-        with self.path.open("ab") as file:
-            file.writelines(line.encode("utf-8", "replace") + b"\n" for line in lines)
-
-
-async def read(made: type[Source], out: RecordingOutlet | None = None) -> RecordingOutlet:
-    """Run a source to its end."""
-    out = out or RecordingOutlet(settle=True)
-    async with asyncio.timeout(10):
-        await configured(made).run(out)
-    return out
+class TestFollow(FileContract):
+    reader = follow
 
 
 def starting(component: Source, out: Outlet) -> asyncio.Task[None]:
@@ -102,7 +76,7 @@ async def test_the_end_of_the_generator_is_the_end_of_input() -> None:
 async def test_it_is_what_its_function_says() -> None:
     assert (hundred.name, hundred.__doc__) == ("hundred", "A hundred lines at once.")
     assert (hundred.replayable, hundred.kinds) == (False, {Log})
-    assert (follow.Config, hundred.Config) == (Reads, Source.Config)
+    assert (follow.Config, hundred.Config) == (OfFile, Source.Config)
 
 
 async def test_events_without_a_resource_get_that_of_the_table() -> None:

@@ -9,22 +9,19 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
 
 import pytest
-from msgspec import Meta
+from tests.authoring_lab import STAMP, FileContract, OfFile
 
 from penstock.api import (
     Log,
     PluginError,
     Positioned,
     RetryableError,
-    Source,
     source,
 )
 from penstock.testing import (
     RecordingOutlet,
-    SourceContract,
     configured,
     log,
 )
@@ -34,14 +31,8 @@ def threads() -> set[str]:
     return {thread.name for thread in threading.enumerate() if thread.name.startswith("penstock-")}
 
 
-class OfPath(Source.Config, frozen=True, kw_only=True):
-    """A file."""
-
-    path: Annotated[str, Meta(description="The file.")] = ""
-
-
-@source(config=OfPath, requires_api="1.0")
-def tail(config: OfPath, position: int | None) -> Iterator[Positioned | None]:
+@source(config=OfFile, requires_api="1.0")
+def tail(config: OfFile, position: int | None) -> Iterator[Positioned | None]:
     """Read a file that grows, in a thread."""
     at = position or 0
     with Path(config.path).open("rb") as file:
@@ -49,28 +40,19 @@ def tail(config: OfPath, position: int | None) -> Iterator[Positioned | None]:
             file.seek(at)
             for line in iter(file.readline, b""):
                 text = line.removesuffix(b"\n").decode("utf-8", "replace")
-                yield Positioned(Log(1_700_000_000_000_000_000, text, ordinal=at), file.tell())
+                yield Positioned(Log(STAMP, text, ordinal=at), file.tell())
                 at = file.tell()
             time.sleep(0.005)
             yield None
 
 
-class TestTail(SourceContract):
-    most_awaits = 12
+class TestTail(FileContract):
+    reader = tail
 
     @pytest.fixture(autouse=True)
-    def _file(self, tmp_path: Path) -> Iterator[None]:
-        self.path = tmp_path / "lines"
-        self.path.touch()
+    def _ended(self) -> Iterator[None]:
         yield
         assert not threads()
-
-    def make_source(self) -> Source:
-        return configured(tail, {"path": str(self.path)})
-
-    async def produce(self, lines: Any) -> None:
-        with self.path.open("ab") as file:
-            file.writelines(line.encode("utf-8", "replace") + b"\n" for line in lines)
 
 
 async def test_a_plain_generator_runs_in_a_thread() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
 import msgspec
@@ -62,7 +63,6 @@ class Observers:
 
     def __init__(self, listen: Callable[[], str] = str) -> None:
         self._listen = listen
-        self._plugins = Plugins()
         self._told: list[str] = []
 
     async def start(self, runtime: Runtime) -> None:
@@ -78,6 +78,10 @@ class Observers:
     async def stop(self) -> None:
         """Tell all of them that it has stopped. Safe without ``start``, and twice."""
         self._follow(())
+
+    @cached_property
+    def _plugins(self) -> Plugins:
+        return Plugins()  # It looks at every installed distribution: only for who has extensions.
 
     def _follow(self, wanted: Sequence[str]) -> None:
         before, self._told = self._told, list(wanted)

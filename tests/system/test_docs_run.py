@@ -171,6 +171,12 @@ def test_an_ellipsis_stands_for_what_differs() -> None:
     assert not matches("a\n", "a\nb\n")
 
 
+def test_columns_may_be_wider_or_narrower_than_shown() -> None:
+    assert matches("NAME  STATE   …\na     open\n", "NAME   STATE  SIZE\na  open\n")
+    assert not matches("NAME  STATE\n", "NAME STATE\n")
+    assert not matches("not open\n", "not  open\n")
+
+
 def test_a_fragment_gets_what_it_lacks() -> None:
     whole = completed("[sinks.a]\n", {"sinks": {"a": {}}})
     assert "[sources.demo]" in whole

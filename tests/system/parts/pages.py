@@ -118,13 +118,18 @@ def steps(block: Block) -> list[Step]:
 
 
 def matches(shown: str, printed: str) -> bool:
-    """Say whether output is as shown: ``…`` is any text, alone on a line any number of lines."""
-    lines = _trimmed(shown)
-    patterns = [
-        r"(?:.*\n)*" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\n"
-        for line in lines
-    ]
+    """Say whether output is as shown: ``…`` is any text, alone on a line any number of lines.
+
+    Between the columns of a table there may be more or fewer spaces than shown, for their width is
+    that of what they hold just then: two spaces or more are like any other two or more.
+    """
+    patterns = [r"(?:.*\n)*" if line == "…" else _pattern(line) for line in _trimmed(shown)]
     return bool(re.fullmatch("".join(patterns), "".join(f"{x}\n" for x in _trimmed(printed))))
+
+
+def _pattern(line: str) -> str:
+    texts = (" {2,}".join(map(re.escape, re.split(" {2,}", text))) for text in line.split("…"))
+    return ".*".join(texts) + r"\n"
 
 
 def _trimmed(text: str) -> list[str]:

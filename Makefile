@@ -6,7 +6,7 @@ SOURCES := core/src $(wildcard plugins/*/*/src examples/plugins/*/src)
 SPACE := $() $()
 STAMP := .venv/.stamp
 
-.PHONY: setup run parts test test-real test-rest soak lint types bench reference docs check
+.PHONY: setup run parts test test-real test-rest soak lint types bench reference docs wheels check
 
 setup: $(STAMP)
 
@@ -68,5 +68,9 @@ reference: setup
 # The documentation as a site in site/; needs no network.
 docs: setup
 	$(BIN)/mkdocs build --config-file docs/making/mkdocs.yml
+
+# Core and every plugin as wheels in dist/, for machines without this checkout.
+wheels: setup
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist $(addprefix ./,$(MEMBERS))
 
 check: lint types test

@@ -108,8 +108,8 @@ def _checked(text: str) -> SplitResult:
         raise ValueError(f"the address has no host: expected {parts.scheme}://host")
     if "@" in parts.netloc:
         raise ValueError(
-            "a user and a password do not go into the address: "
-            'write auth = { basic = { user = "…", password = "…" } }'
+            "a user and a password do not go into the address: a sink that takes them "
+            'has auth = { basic = { user = "…", password = "…" } }'
         )
     if port == 0:
         raise ValueError("a port is a number from 1 to 65535")

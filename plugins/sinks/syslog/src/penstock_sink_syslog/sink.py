@@ -28,7 +28,7 @@ open write costs core and sink about 4 KB.
 class SyslogSink(Sink):
     """Syslog messages over UDP, TCP, TLS or a unix socket.
 
-    Over TCP and TLS a write returns when its bytes have left the resend window (``window.py``).
+    Over TCP and TLS a write returns when its bytes have left the resend window.
     """
 
     name = "syslog"

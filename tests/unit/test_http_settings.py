@@ -34,7 +34,7 @@ def convert(value: object, kind: Any) -> Any:
         ("https://:443/x", "no host"),
         ("https://host:port/", "not an address"),
         ("https://host:0/", "1 to 65535"),
-        (f"https://user:{CANARY}@host/", "auth = { basic"),
+        (f"https://user:{CANARY}@host/", "a sink that takes them has auth = { basic"),
         ("https://host/a b", "no spaces"),
         ("https://host/\r\nX: y", "no spaces"),
         ("https://host/#here", "behind #"),

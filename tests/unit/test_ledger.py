@@ -62,6 +62,35 @@ def test_fold_leaves_what_is_under_way() -> None:
     assert ledger.residues() == []
 
 
+class Looked(str):
+    """An origin that counts how often one of its kind is looked up."""
+
+    __slots__ = ()
+    times = 0
+
+    def __hash__(self) -> int:
+        Looked.times += 1
+        return super().__hash__()
+
+
+def test_who_goes_is_found_without_a_look_at_all_others() -> None:
+    ledger = Ledger()
+    for number in range(1000):
+        ledger.row("sinks.a", Looked(f"origin {number}")).read = number
+    busy = ledger.row("sinks.a", Looked("busy"))
+    busy.read = busy.in_flight = 1
+    ledger.fold("busy")
+    before = Looked.times
+    ledger.fold("origin 7")
+    assert Looked.times - before < 20
+    busy.settle(Outcome.DELIVERED, "", 1)
+    ledger.fold()
+    assert Looked.times - before < 40
+    left = {origin for _, origin, _ in ledger.rows()}
+    assert GONE in left
+    assert not {"busy", "origin 7"} & left
+
+
 @given(st.lists(st.tuples(st.sampled_from("xyz"), COUNTS, COUNTS, st.booleans()), max_size=30))
 def test_folding_changes_no_total(steps: list[tuple[str, int, int, bool]]) -> None:
     ledger = Ledger()

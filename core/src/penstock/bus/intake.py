@@ -120,7 +120,7 @@ class Intake(SourceOutlet):
         batches = [*self._under_way, *self.buffer.clear()]
         self._under_way = []
         free = [one for one in batches if not any(receipt.abandoned for receipt in one.trail)]
-        rest = [one for one in batches if one not in free] if self.buffer.keep(free) else batches
+        rest = set(batches).difference(free) if self.buffer.keep(free) else batches
         left = sum(self._abandon(one) for one in rest if not leave_on_disk(one, self.table))
         if left:
             self.log.error("abandoned at the deadline", extra={"events": left})

@@ -212,7 +212,7 @@ class Journal:
             self.ledger.row(page.key[0], origin).spooled += sign * events
 
     def _rows(self) -> Mapping[RowKey, bytes | None]:
-        self.ledger.fold_settled()
+        self.ledger.fold()
         touched, self.ledger.touched = self.ledger.touched, set()
         rows = {key: self.ledger.find(key) for key in touched}
         return {key: row.encode() if row else None for key, row in rows.items()}

@@ -135,6 +135,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._rows: dict[RowKey, Row] = {}
+        self._sinks: set[str] = set()
         self._gone: set[str] = set()
         self._room = MAX_ROWS
         self.touched: set[RowKey] = set()
@@ -149,6 +150,7 @@ class Ledger:
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = Row()
+            self._sinks.add(sink)
         return row
 
     def find(self, key: RowKey) -> Row | None:
@@ -165,6 +167,7 @@ class Ledger:
         for key, data in rows.items():
             with _damage_said(f"{key[0]} {key[1]}"):
                 self._rows[key] = Row.decode(data)
+                self._sinks.add(key[0])
         for table, data in sources.items():
             with _damage_said(table):
                 received, duplicates, gaps = _counts_decoder.decode(data)
@@ -195,17 +198,18 @@ class Ledger:
         return received, duplicates, gaps
 
     def fold(self, *origins: str) -> None:
-        """Fold the rows of origins that are gone into one row per sink, once they are settled."""
-        self._gone.update(origins)
-        self.fold_settled()
+        """Fold the rows of origins that are gone into one row per sink, once they are settled.
 
-    def fold_settled(self) -> None:
-        """Fold the rows of origins that are gone and have nothing in flight any more."""
-        for sink, origin in [key for key in self._rows if key[1] in self._gone]:
-            row = self._rows[sink, origin]
-            if not (row.in_flight or row.spooled):
-                self._fold((sink, origin))
-        self._gone.intersection_update(origin for _, origin in self._rows)
+        Without any it looks again at those that were not. Only their rows are looked for: many
+        origins may go at once, each by a call of its own.
+        """
+        for origin in origins or tuple(self._gone):
+            self._gone.discard(origin)
+            for key in [(sink, origin) for sink in self._sinks if (sink, origin) in self._rows]:
+                if self._rows[key].in_flight or self._rows[key].spooled:
+                    self._gone.add(origin)
+                else:
+                    self._fold(key)
 
     def make_room(self) -> None:
         """Fold the oldest idle rows where there are too many.
@@ -233,9 +237,8 @@ class Ledger:
     def total(self, sink: str) -> Row:
         """Return the sum of a sink's rows."""
         total = Row()
-        for name, _, row in self.rows():
-            if name == sink:
-                total.add(row)
+        for row in [row for name, _, row in self.rows() if name == sink]:
+            total.add(row)
         return total
 
     def residues(self) -> list[tuple[str, str, int]]:

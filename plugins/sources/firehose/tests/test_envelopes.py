@@ -63,6 +63,10 @@ def test_readings_that_are_no_numbers(value: str) -> None:
         {"timestamp": "1", "tags": [], "log": {"payload": ""}},
         {"timestamp": "1", "counter": {"name": "c", "delta": "many"}},
         {"timestamp": "1", "gauge": {"metrics": {"g": {"value": "much"}}}},
+        {"timestamp": "1", "counter": {"name": "c", "delta": "-1"}},
+        {"timestamp": "1", "counter": {"name": "c", "delta": "1", "total": str(1 << 64)}},
+        {"timestamp": str(1 << 63), "counter": {"name": "c"}},
+        {"timestamp": "1", "timer": {"name": "t", "start": -(1 << 63) - 1}},
         "text",
         7,
         None,
@@ -74,7 +78,21 @@ def test_one_broken_envelope_costs_no_other(broken: Any) -> None:
     assert len(bad) == 1
 
 
-@pytest.mark.parametrize("data", [b"nonsense", b"[]", b'{"batch":7}', b"\xff", b""])
+@pytest.mark.parametrize(
+    "broken", ['{"timestamp":"1", "novelty":{"a":"b"}}', '{"tags":{"a":1},"event":{},"more":[1,2]}']
+)
+def test_what_is_no_envelope_is_kept_as_it_came(broken: str) -> None:
+    good = json.dumps(v2.log("good"))
+    data = f'{{"batch":[{good},{broken}, {good}]}}'.encode()
+    made, bad = Envelopes(Origins(), 1000).decode(data)
+    assert len(made) == 2
+    assert [piece for piece, _ in bad] == [broken.encode()]
+
+
+DEEP = b'{"batch":[%b%b]}' % (b'{"a":' * 5000, b"}" * 5000)
+
+
+@pytest.mark.parametrize("data", [b"nonsense", b"[]", b'{"batch":7}', b"\xff", b"", DEEP])
 def test_what_is_no_batch_is_kept_whole(data: bytes) -> None:
     made, bad = Envelopes(Origins(), 1000).decode(data)
     assert not made

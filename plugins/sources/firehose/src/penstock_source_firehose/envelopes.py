@@ -6,9 +6,11 @@ Integers of 64 bits are strings there, bytes are base64, and both spellings of t
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Meta, Raw, Struct, field
 
 from penstock.api import (
     EVENT_OVERHEAD_BYTES,
@@ -38,6 +40,13 @@ from penstock_source_firehose.text import NAME_CHARS, bounded, bounded_tags, lin
 
 _NO_TAGS = Raw(b"{}")
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises; the last one where lists or objects are nested a thousand deep."""
+
+Int64 = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+Uint64 = Annotated[int, Meta(ge=0)]
+"""Its upper bound is more than ``Meta`` can hold: see ``_counter``."""
+
 
 class LogMessage(Struct, gc=False):
     """A line; ``type`` is ``OUT`` or ``ERR``."""
@@ -50,8 +59,8 @@ class CounterMetric(Struct, gc=False):
     """A counter."""
 
     name: str = ""
-    delta: int = 0
-    total: int = 0
+    delta: Uint64 = 0
+    total: Uint64 = 0
 
 
 class Reading(Struct, gc=False):
@@ -71,8 +80,8 @@ class TimerMetric(Struct, gc=False):
     """A timer, in Unix nanoseconds."""
 
     name: str = ""
-    start: int = 0
-    stop: int = 0
+    start: Int64 = 0
+    stop: Int64 = 0
 
 
 class Titled(Struct, gc=False):
@@ -93,7 +102,7 @@ class Value(Struct, gc=False):
 class Envelope(Struct):
     """One envelope; it has one of the five kinds of content."""
 
-    timestamp: int = 0
+    timestamp: Int64 = 0
     source_id: str = ""
     instance_id: str = ""
     source_id_: str = field(default="", name="sourceId")
@@ -137,15 +146,15 @@ class Envelopes:
         """Return the events of a batch, and what is no envelope with the reason."""
         try:
             envelopes = _batch.decode(data).batch
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             return self._decode_each(data, str(error))
         made: list[Made] = []
         bad: list[tuple[bytes, str]] = []
-        for envelope in envelopes:
+        for number, envelope in enumerate(envelopes):
             try:
                 made.append(self._make(envelope))
             except UndecodableError as error:
-                bad.append((msgspec.json.encode(envelope), str(error)))
+                bad.append((bytes(_torn.decode(data).batch[number]), str(error)))
         return made, bad
 
     def _decode_each(self, data: bytes, why: str) -> tuple[list[Made], list[tuple[bytes, str]]]:
@@ -154,12 +163,12 @@ class Envelopes:
         bad: list[tuple[bytes, str]] = []
         try:
             pieces = _torn.decode(data).batch
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _UNREADABLE:
             return made, [(data, f"no batch of envelopes: {why}")]
         for piece in pieces:
             try:
                 made.append(self._make(_envelope.decode(piece)))
-            except (msgspec.DecodeError, UnicodeDecodeError, UndecodableError) as error:
+            except (*_UNREADABLE, UndecodableError) as error:
                 bad.append((bytes(piece), f"no envelope: {error}"))
         return made, bad
 
@@ -211,9 +220,7 @@ def _metric(shared: Shared, time_ns: int, envelope: Envelope) -> Made:
     event: Event
     size = EVENT_OVERHEAD_BYTES
     if (counter := envelope.counter) is not None:
-        total = None if counter.delta and not counter.total else counter.total
-        name = bounded(counter.name, NAME_CHARS)
-        event = Counter(time_ns, name, counter.delta, total, ordinal, attributes)
+        event = _counter(counter, time_ns, ordinal, attributes)
     elif (gauge := envelope.gauge) is not None:
         event = Gauge(time_ns, _readings(gauge), ordinal, attributes)
         size += GAUGE_BYTES * len(event.values)
@@ -231,6 +238,16 @@ def _metric(shared: Shared, time_ns: int, envelope: Envelope) -> Made:
     return origin, event, size
 
 
+def _counter(
+    counter: CounterMetric, time_ns: int, ordinal: int, attributes: Mapping[str, str]
+) -> Counter:
+    delta, total = counter.delta, counter.total
+    if (delta | total) >> 64:
+        raise UndecodableError("a counter of more than 64 bits")
+    known = None if delta and not total else total
+    return Counter(time_ns, bounded(counter.name, NAME_CHARS), delta, known, ordinal, attributes)
+
+
 def _readings(gauge: GaugeMetric) -> dict[str, GaugeValue]:
     try:
         return {
@@ -244,7 +261,7 @@ def _readings(gauge: GaugeMetric) -> dict[str, GaugeValue]:
 def _new_tags(data: bytes) -> dict[str, str]:
     try:
         return _tags.decode(data) if data != b"null" else {}
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise UndecodableError(f"tags: {error}") from None
 
 
@@ -254,7 +271,7 @@ def _old_tags(data: bytes) -> dict[str, str]:
         return {}
     try:
         values = _deprecated.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise UndecodableError(f"deprecated_tags: {error}") from None
     return {name: _text(value) for name, value in values.items()}
 

@@ -10,7 +10,7 @@ import pytest
 from tests.loggregator import RlpGateway, TrafficController, envelopes, v2
 from tests.loggregator.waiting import until
 
-from penstock.api import Counter, Gap, Log
+from penstock.api import Batch, Counter, Gap, Log, Receipt
 from penstock.testing import RecordingOutlet, configured
 from penstock.testing.source_run import SourceRun
 from penstock_source_firehose.losses import Loss, Losses
@@ -89,6 +89,37 @@ async def test_a_start_says_what_came_while_nobody_read() -> None:
         assert "not connected" in gap.reason
         assert gap.from_unix_nano == before.events()[0].time_unix_nano
         assert gap.to_unix_nano == outlet.events()[-1].time_unix_nano
+
+
+class Stumbling(RecordingOutlet):
+    """An outlet that fails at a batch in a way that nobody foresees."""
+
+    stumbles = False
+
+    async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> Receipt:
+        if self.stumbles:
+            self.stumbles = False
+            raise LookupError("a defect")
+        return await super().send(batch, lane=lane, position=position)
+
+
+async def test_a_defect_that_ends_all_streams_is_a_gap_too() -> None:
+    outlet = Stumbling(settle=True)
+    async with TrafficController() as tc:
+        async with reading(tc, outlet) as (run, _):
+            tc.emit(envelopes.log("first"))
+            await outlet.until_lines(1)
+            outlet.stumbles = True
+            tc.emit(envelopes.log("second"))
+            await until(lambda: run.ended)
+        assert run.error
+        async with SourceRun(run.source, outlet):
+            await until(lambda: tc.live)
+            tc.emit(envelopes.log("third"))
+            assert await outlet.until_lines(3) == ["first", "second", "third"]
+        (gap,) = gaps(outlet)
+        assert "defect" in gap.reason
+        assert 0 < gap.from_unix_nano < gap.to_unix_nano
 
 
 async def test_pings_are_answered_while_nothing_can_be_sent() -> None:

@@ -14,6 +14,7 @@ MOST_COUNTERS = 4_096
 
 SLOW = "events may be lost, as when a reader is too slow"
 AWAY = "not connected: Penstock was stopped, or what it reads from was away"
+DEFECT = "not connected: reading ended by a defect of Penstock's own"
 
 _AGENT = "loggregator.metron"
 _SENDERS = ("loggregator.doppler", "loggregator.rlp", _AGENT)

@@ -75,6 +75,7 @@ class Firehose(Source):
     async def run(self, out: Outlet) -> None:
         """Read until cancelled, or until no stream can be opened."""
         from penstock_source_firehose.connection import Streams
+        from penstock_source_firehose.losses import DEFECT
 
         if self._access is None:
             raise AwayError("not open")
@@ -89,6 +90,10 @@ class Firehose(Source):
         except* (RetryableError, ConfigError) as group:
             final = False
             raise _first(group) from None
+        except* Exception:
+            final = False
+            sending.cut(DEFECT)
+            raise
         finally:
             await streams.close()
             left = await sending.finish(final=final)

@@ -14,7 +14,7 @@ from penstock_source_firehose.dropsonde import Dropsonde
 from penstock_source_firehose.errors import UndecodableError
 from penstock_source_firehose.origins import LATE_ORDINAL, Origins
 from penstock_source_firehose.settings import KINDS
-from penstock_source_firehose.text import VALUE_CHARS
+from penstock_source_firehose.text import VALUE_CHARS, text_of
 
 ALL = frozenset(KINDS.values())
 APP = "11111111-2222-3333-4444-555555555555"
@@ -163,6 +163,31 @@ def test_tags_from_strangers_are_bounded() -> None:
     assert len(attributes) <= 256 + 8
     assert max(map(len, attributes)) <= 256
     assert max(len(str(value)) for value in attributes.values()) <= VALUE_CHARS
+
+
+def test_tags_that_only_one_event_has_count_for_its_size() -> None:
+    dropsonde = decoder()
+    tags = {f"k{number}": "v" * 1000 for number in range(100)}
+    sizes = [made[2] for _ in range(2) if (made := dropsonde.decode(envelopes.log("x", tags=tags)))]
+    assert all(size > 100_000 for size in sizes)
+    small = [made[2] for _ in range(2) if (made := dropsonde.decode(envelopes.log("x")))]
+    assert small[0] > small[1]
+    assert small[1] < 200
+
+
+def test_the_hops_of_a_request_are_bounded_and_count_for_its_size() -> None:
+    document = by_hand.decode(envelopes.http("http://x/"))
+    document["httpStartStop"]["forwarded"] = ["10.0.0.1"] * 100_000
+    made = decoder().decode(by_hand.encode(document))
+    assert made is not None
+    forwarded = str(made[1].attributes["forwarded"])
+    assert VALUE_CHARS // 2 < len(forwarded) <= VALUE_CHARS
+    assert forwarded.endswith(" bytes cut]")
+    assert made[2] > len(forwarded)
+
+
+def test_a_text_that_is_cut_says_by_how_much() -> None:
+    assert text_of(b"x" * 1_000_000, 100) == "x" * 60 + "… [999940 bytes cut]"
 
 
 def test_many_origins_and_tags_are_forgotten_and_found_again() -> None:

@@ -43,6 +43,14 @@ def test_both_spellings_and_tags_of_old_are_known() -> None:
     assert (event.time_unix_nano, event.body, event.stream) == (5, "hi", "stderr")
 
 
+def test_tags_that_only_one_event_has_count_for_its_size() -> None:
+    data = json.dumps({"batch": [v2.log("x", tags={"long": "v" * 4000}), v2.log("x")] * 2}).encode()
+    made, _ = Envelopes(Origins(), 1000).decode(data)
+    long, short, again, known = [size for _, _, size in made]
+    assert min(long, again) > 4000
+    assert known < 200 < short < 2000
+
+
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
 def test_readings_that_are_no_numbers(value: str) -> None:
     gauge = v2.gauge({"g": (1.0, "")})

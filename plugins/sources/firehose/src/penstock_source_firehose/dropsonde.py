@@ -29,8 +29,9 @@ from penstock_source_firehose.shared import (
     SHARED_BYTES,
     Names,
     Shared,
+    tags_size,
 )
-from penstock_source_firehose.text import bounded_tags, line, text_of, without
+from penstock_source_firehose.text import bounded, bounded_tags, line, text_of, without
 
 CUT_BYTES = "penstock.cut_bytes"
 """The attribute that says how many bytes of a message are missing."""
@@ -81,6 +82,8 @@ class Dropsonde:
         self._limit = limit
         self._names = Names()
         self._shared: Cache[Key, Shared] = Cache(MOST_SHARED)
+        self._new_bytes = 0
+        """Heap bytes of tags that no event had before: the first one that has them bears them."""
         makers: dict[int, Callable[[Envelope, Labels], Made]] = {
             _HTTP: self._http,
             _LOG: self._log,
@@ -103,10 +106,15 @@ class Dropsonde:
         except DecodeError as error:
             raise UndecodableError(f"no envelope of dropsonde: {error}") from None
         make = self._makers.get(envelope.eventType)
-        if make is not None:
-            return make(envelope, labels_of(data) or _labels(envelope))
-        _require(envelope)
-        return None
+        if make is None:
+            _require(envelope)
+            return None
+        self._new_bytes = 0
+        made = make(envelope, labels_of(data) or _labels(envelope))
+        if self._new_bytes:
+            origin, event, size = made
+            return origin, event, size + self._new_bytes
+        return made
 
     def _log(self, envelope: Envelope, labels: Labels) -> Made:
         message = envelope.logMessage
@@ -210,6 +218,7 @@ class Dropsonde:
             shared = self._share(key, envelope, {}, (source_id, str(index)))
         number, peer, method = request.requestId, request.peerType, request.method
         uri, agent = text_of(request.uri), text_of(request.userAgent)
+        forwarded = bounded("\n".join(map(text_of, request.forwarded)))
         attributes = {
             **shared.attributes,
             "request_id": _uuid(number.low, number.high),
@@ -221,7 +230,7 @@ class Dropsonde:
             "status_code": str(request.statusCode),
             "content_length": str(request.contentLength),
             "routing_instance_id": text_of(request.instanceId),
-            "forwarded": "\n".join(map(text_of, request.forwarded)),
+            "forwarded": forwarded,
         }
         start, stop = request.startTimestamp, request.stopTimestamp
         origin = shared.origin
@@ -229,7 +238,8 @@ class Dropsonde:
         if time_ns <= 0:
             time_ns = time.time_ns()
         event = Timer(time_ns, "http", start, stop, origin.ordinal(time_ns), attributes)
-        return origin, event, len(uri) + len(agent) + HTTP_BYTES + EVENT_OVERHEAD_BYTES
+        size = len(uri) + len(agent) + len(forwarded) + HTTP_BYTES + EVENT_OVERHEAD_BYTES
+        return origin, event, size
 
     def _of_tag(self, envelope: Envelope, labels: Labels, *, keep: bool) -> Shared:
         """Return what is shared by metrics whose instance is a tag, which is kept or not."""
@@ -270,6 +280,7 @@ class Dropsonde:
             "__v1_type": TYPES[envelope.eventType],
         }
         tags |= more
+        self._new_bytes = tags_size(tags)
         shared = Shared(tags, self._origins.find(source_id, instance_id, tags))
         if _size(key) <= SHARED_BYTES:
             self._shared.put(key, shared)

@@ -35,6 +35,7 @@ from penstock_source_firehose.shared import (
     OUT,
     SHARED_BYTES,
     Shared,
+    tags_size,
 )
 from penstock_source_firehose.text import NAME_CHARS, bounded, bounded_tags, line
 
@@ -141,6 +142,8 @@ class Envelopes:
         self._origins = origins
         self._limit = limit
         self._shared: Cache[Key, Shared] = Cache(MOST_SHARED)
+        self._new_bytes = 0
+        """Heap bytes of tags that no event had before: the first one that has them bears them."""
 
     def decode(self, data: bytes) -> tuple[list[Made], list[tuple[bytes, str]]]:
         """Return the events of a batch, and what is no envelope with the reason."""
@@ -173,6 +176,7 @@ class Envelopes:
         return made, bad
 
     def _make(self, envelope: Envelope) -> Made:
+        self._new_bytes = 0
         tags = bytes(envelope.tags)
         old = bytes(envelope.deprecated_tags)
         source_id = envelope.source_id or envelope.source_id_
@@ -187,8 +191,13 @@ class Envelopes:
         if time_ns <= 0:
             time_ns = time.time_ns()
         if envelope.log is not None:
-            return self._line(shared, time_ns, envelope.log)
-        return _metric(shared, time_ns, envelope)
+            made = self._line(shared, time_ns, envelope.log)
+        else:
+            made = _metric(shared, time_ns, envelope)
+        if self._new_bytes:
+            origin, event, size = made
+            return origin, event, size + self._new_bytes
+        return made
 
     def _line(self, shared: Shared, time_ns: int, log: LogMessage) -> Made:
         attributes = shared.attributes
@@ -207,6 +216,7 @@ class Envelopes:
             return shared
         source_id, instance_id, tags, old = key
         found = bounded_tags((_old_tags(old) | _new_tags(tags)).items())
+        self._new_bytes = tags_size(found)
         shared = Shared(found, self._origins.find(source_id, instance_id, found))
         if sum(map(len, key)) <= SHARED_BYTES:
             self._shared.put(key, shared)
@@ -227,8 +237,6 @@ def _metric(shared: Shared, time_ns: int, envelope: Envelope) -> Made:
     elif (timer := envelope.timer) is not None:
         name = bounded(timer.name, NAME_CHARS)
         event = Timer(time_ns, name, timer.start, timer.stop, ordinal, attributes)
-        # Most of them are of requests: they have tags that no other event has.
-        size += sum(map(len, attributes.values()))
     elif (titled := envelope.event) is not None:
         title, body = bounded(titled.title), bounded(titled.body, 1_048_576)
         event = TitledEvent(time_ns, title, body, ordinal, attributes)

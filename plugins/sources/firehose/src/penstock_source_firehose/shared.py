@@ -15,6 +15,9 @@ SHARED_BYTES = 4_096
 GAUGE_BYTES = 200
 """Heap bytes of one reading of a gauge, beside what every event costs."""
 
+TAG_BYTES = 110
+"""Heap bytes of a tag beside its name and value."""
+
 MOST_NAMES = 8_192
 
 OUT = "stdout"
@@ -31,6 +34,11 @@ class Shared:
     def __init__(self, attributes: Mapping[str, str], origin: Origin) -> None:
         self.attributes = attributes
         self.origin = origin
+
+
+def tags_size(tags: Mapping[str, str]) -> int:
+    """Estimate the heap bytes of tags."""
+    return sum([TAG_BYTES + len(name) + len(value) for name, value in tags.items()])
 
 
 class Names:

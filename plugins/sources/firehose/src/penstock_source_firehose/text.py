@@ -23,9 +23,8 @@ def bounded(text: str, limit: int = VALUE_CHARS) -> str:
 
 def text_of(data: bytes, limit: int = VALUE_CHARS) -> str:
     """Return bytes as bounded text; what is no UTF-8 is replaced."""
-    if len(data) <= limit:
-        return data.decode("utf-8", "replace")
-    return bounded(data[: 4 * limit + MARK_BYTES].decode("utf-8", "replace"), limit)
+    text = data.decode("utf-8", "replace")
+    return text if len(data) <= limit else bounded(text, limit)
 
 
 def bounded_tags(tags: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from base64 import b64decode
 
 import pytest
 from tests.loggregator import envelopes
 from tests.loggregator.waiting import until
 
-from penstock.api import Resource
+from penstock.api import Log, Resource
 from penstock.testing import RecordingOutlet
 from penstock_source_firehose.dropsonde import Dropsonde
 from penstock_source_firehose.origins import Origins
@@ -80,3 +81,17 @@ async def test_much_is_sent_at_once_and_too_much_stops_the_reading() -> None:
     sizes = [len(one.batch.events) for one in gathering.outlet.sent]
     assert sum(sizes) == read
     assert max(sizes) <= MOST_BYTES // len(text) + 1
+
+
+def test_a_flood_of_what_is_no_envelope_keeps_little_of_each() -> None:
+    gathering = Gathering()
+    for _ in range(400):
+        gathering.sending.refuse(b"\xff" * 60_000, "no envelope")
+    shown = [event for event, _ in gathering.outlet.refusals if isinstance(event, Log)]
+    kept = [len(b64decode(event.body)) for event in shown]
+    missing = [int(event.attributes.get("penstock.cut_bytes", 0)) for event in shown]
+    assert len(shown) == 400
+    assert {one + other for one, other in zip(kept, missing, strict=True)} == {60_000}
+    assert max(kept) == 60_000
+    assert min(kept) > 0
+    assert sum(kept) < 400 * 60_000 / 2

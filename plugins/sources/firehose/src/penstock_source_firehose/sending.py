@@ -71,6 +71,7 @@ class Sending:
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
+        self._keeps = Keeps()
         self._committed_at = 0.0
         self._committed = last
 
@@ -97,7 +98,7 @@ class Sending:
 
     def refuse(self, data: bytes, why: str) -> None:
         """Keep what is no envelope as a dead letter."""
-        self._out.refused(self._resource, unreadable(data), why)
+        self._out.refused(self._resource, unreadable(data, self._keeps.room(len(data))), why)
 
     def cut(self, reason: str) -> None:
         """Note that a stream ended in a way that may have cost events."""
@@ -214,14 +215,34 @@ class Sending:
 
 KEPT_BYTES = 65_536
 """So much of what is no envelope is kept."""
+KEPT_A_SECOND = 1_048_576
+"""So much of all that comes in a second: nobody waits for it to be on disk."""
+KEPT_AT_LEAST = 256
 
 
-def unreadable(data: bytes) -> Log:
+class Keeps:
+    """Says how much of what is no envelope may be kept."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._kept = 0
+
+    def room(self, size: int) -> int:
+        """Return how many of so many bytes to keep."""
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._kept = second, 0
+        most = KEPT_BYTES if self._kept < KEPT_A_SECOND else KEPT_AT_LEAST
+        self._kept += min(size, most)
+        return most
+
+
+def unreadable(data: bytes, room: int = KEPT_BYTES) -> Log:
     """Return an event that shows what could not be decoded."""
     from base64 import b64encode
 
     attributes: dict[str, str | int] = {"penstock.encoding": "base64"}
-    if len(data) > KEPT_BYTES:
-        attributes["penstock.cut_bytes"] = len(data) - KEPT_BYTES
-    body = b64encode(data[:KEPT_BYTES]).decode("ascii")
+    if len(data) > room:
+        attributes["penstock.cut_bytes"] = len(data) - room
+    body = b64encode(data[:room]).decode("ascii")
     return Log(time.time_ns(), body, attributes=attributes)

@@ -122,3 +122,10 @@ def test_an_event_without_an_end_is_left_out_and_the_next_one_read() -> None:
     events += stream.feed(b"x" * 500 + b"\n\ndata: next\n\n")
     assert events == [(b"", b"next")]
     assert stream.cut == [3506]
+
+
+def test_a_mark_at_the_beginning_and_the_name_of_those_without_one_hide_nothing() -> None:
+    events = ServerSentEvents()
+    assert events.feed(b"\xef\xbb\xbfdata: 1\n\n") == [(b"", b"1")]
+    assert events.feed(b"event: message\r\ndata: 2\r\n\r\n") == [(b"", b"2")]
+    assert events.feed(b": a comment\nretry: 5\nid: 7\ndata: 3\ndata:4\n\n") == [(b"", b"3\n4")]

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 MAX_EVENT_BYTES = 67_108_864
 
+_BOM = b"\xef\xbb\xbf"
+_UNNAMED = b"message"
+"""The name of an event that has none."""
+
 
 class ServerSentEvents:
     """Makes pairs of name and data of what is read; most events have no name.
@@ -19,6 +23,7 @@ class ServerSentEvents:
         self._data: list[bytes] = []
         self._size = 0
         self._skipped = 0
+        self._began = False
         self.cut: list[int] = []
 
     def feed(self, chunk: bytes) -> list[tuple[bytes, bytes]]:
@@ -44,6 +49,9 @@ class ServerSentEvents:
             self.cut.append(self._skipped + len(text))
             self._skipped = 0
             return
+        if not self._began:
+            self._began = True
+            text = text.removeprefix(_BOM)
         if text.endswith(b"\r"):
             text = text[:-1]
         if not text:
@@ -58,4 +66,4 @@ class ServerSentEvents:
             if self._size <= self._limit:
                 self._data.append(value)
         elif name == b"event":
-            self._name = value[:256]
+            self._name = b"" if value == _UNNAMED else value[:256]

@@ -169,6 +169,19 @@ async def test_the_next_stream_of_a_gateway_is_open_before_the_last_one_ends(
         assert len(gaps(outlet)) <= 1
 
 
+async def test_a_stream_that_says_that_it_leaves_and_stays_has_no_crowd_behind_it() -> None:
+    async with RlpGateway() as rlp, reading(rlp, protocol="v2") as (_, outlet):
+        rlp.raw(b"event: closing\ndata: closing due to stream timeout\n\n")
+        await until(lambda: len(rlp.live) == 2)
+        for number in range(1, 21):
+            rlp.emit(v2.log(f"{number}"))
+            await outlet.until_lines(number)
+        assert len(rlp.streams) == 2
+        rlp.streams[0].finish()
+        await until(lambda: len(rlp.streams) == 3 and len(rlp.live) == 2)
+        assert not gaps(outlet)
+
+
 async def test_a_gateway_that_is_silent_or_breaks_off() -> None:
     async with RlpGateway() as rlp, reading(rlp, protocol="v2") as (_, outlet):
         rlp.emit(v2.log("before"))

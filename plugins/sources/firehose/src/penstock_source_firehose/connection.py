@@ -20,6 +20,8 @@ FIRST_S = 0.5
 MOST_S = 30.0
 STEADY_S = 30.0
 """A stream that lasted this long is followed by another one at once."""
+BRIEF_S = 0.1
+"""The same where its end was announced."""
 
 
 class Backoff:
@@ -94,11 +96,12 @@ class Streams:
             await self._open.pop().close()
 
     async def keep(self, tasks: asyncio.TaskGroup) -> None:
-        """Have one stream open at any time, until cancelled.
+        """Have one stream open at any time, or two while one follows another, until cancelled.
 
         Raises why there is none only if no other one is open: what is open reads on.
         """
         backoff = Backoff()
+        former: asyncio.Task[None] | None = None
         while True:
             stream = await self._connected(backoff)
             began = time.monotonic()
@@ -108,8 +111,11 @@ class Streams:
                 await asyncio.wait((reading, leaving), return_when=asyncio.FIRST_COMPLETED)
             finally:
                 leaving.cancel()
-            if stream.leaving.is_set() or time.monotonic() - began >= STEADY_S:
+            if time.monotonic() - began >= (BRIEF_S if stream.leaving.is_set() else STEADY_S):
                 backoff.reset()
+            if former:  # One that said that it leaves, and stays, would have a crowd behind it.
+                await asyncio.wait((reading, former), return_when=asyncio.FIRST_COMPLETED)
+            former = reading
 
     async def _connected(self, backoff: Backoff) -> Stream:
         while True:

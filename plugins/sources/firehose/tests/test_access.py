@@ -79,6 +79,16 @@ async def test_the_gateway_says_404_and_both_meanings_are_named() -> None:
         assert "doppler.firehose or logs.admin" in said
 
 
+@pytest.mark.parametrize("status", [200, 302, 426])
+async def test_who_is_another_server_altogether_is_said(status: int) -> None:
+    async with TrafficController() as tc, RlpGateway() as rlp:
+        tc.refuse(status)
+        rlp.refuse(status)
+        assert "url has to be the Traffic Controller" in await refused(source(url=tc.url))
+        said = await refused(source(url=rlp.url, protocol="v2"))
+        assert "url has to be the RLP gateway" in said or f"answered {status}" in said
+
+
 async def test_wrong_credentials_of_a_client_are_said() -> None:
     async with Uaa() as uaa, TrafficController(uaa=uaa) as tc:
         said = await refused(source(url=tc.url, uaa=client_of(uaa, client_secret="canary")))

@@ -21,6 +21,8 @@ from penstock_source_firehose.sse import MAX_EVENT_BYTES, ServerSentEvents
 
 ANSWER_S = 30.0
 
+EVENTS = "text/event-stream"
+
 SILENT_S = 40.0
 """The gateway sends a heartbeat every 15 s."""
 
@@ -49,7 +51,7 @@ class Gateway:
 
     async def connect(self, client: Client, found: Found, header: str) -> EventStream:
         """Open a stream; what is refused says how that can be mended."""
-        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
+        headers = {"Accept": EVENTS, "Accept-Encoding": "identity"}
         if header:
             headers["Authorization"] = header
         with trouble(found.url):
@@ -65,6 +67,12 @@ class Gateway:
                     async with response:
                         body = await beginning(response, 300)
                     raise self._refusal(response.status, body, found)
+                if response.content_type != EVENTS:
+                    response.close()
+                    raise RefusedError(
+                        f"{place(found.url)}: {response.content_type} was answered, where events "
+                        "should come: url has to be the RLP gateway (https://log-stream…)"
+                    )
         return EventStream(response, self, self._envelopes)
 
     def _refusal(self, status: int, body: bytes, found: Found) -> Exception:
@@ -81,7 +89,7 @@ class Gateway:
                 f"is let in: either url is not the RLP gateway, or the token is no longer valid or "
                 f"{needs}"
             )
-        if 400 <= status < 500 and status != 429:
+        if status < 500 and status not in {408, 429}:
             return RefusedError(f"{where} answered {status}: {said}")
         return AwayError(f"{where} answered {status}: {said}")
 

@@ -68,7 +68,7 @@ class TrafficController:
                 f"{where} answered 404: there is no app {self._settings.app}, or the token may not "
                 "read it"
             )
-        if status in (404, 405, 400):
+        if status < 500 and status not in {408, 429}:
             return RefusedError(
                 f"{where} answered {status} to {target(self._settings)}: url has to be the Traffic "
                 "Controller (wss://doppler…), and subscription_id a name that it takes"

@@ -35,8 +35,8 @@ class Gathering:
         self.sending = Sending(self.outlet, Resource("test", {}), ALL, 0)
         self._decode = Dropsonde(Origins(), ALL, MOST_BYTES).decode
 
-    def read(self, text: str, instance: int = 0) -> None:
-        made = self._decode(envelopes.log(text, instance=str(instance)))
+    def read(self, text: str, instance: int = 0, **more: int) -> None:
+        made = self._decode(envelopes.log(text, instance=str(instance), **more))
         assert made is not None
         self.sending.add(made)
 
@@ -95,3 +95,14 @@ def test_a_flood_of_what_is_no_envelope_keeps_little_of_each() -> None:
     assert max(kept) == 60_000
     assert min(kept) > 0
     assert sum(kept) < 400 * 60_000 / 2
+
+
+async def test_no_gap_reaches_into_a_future_that_an_event_claims() -> None:
+    gathering = Gathering()
+    gathering.sending.cut("cut")
+    far = time.time_ns() + 10**18
+    gathering.read("x", timestamp=far)
+    gathering.sending.flush()
+    await gathering.sent(2)
+    (loss,) = gathering.outlet.gaps
+    assert 0 < loss.gap.to_unix_nano < far

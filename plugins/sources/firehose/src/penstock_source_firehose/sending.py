@@ -132,9 +132,9 @@ class Sending:
             self._timer = None
         gathered, self._gathered = self._gathered, []
         self._bytes = 0
-        if gathered and self.losses.cuts:
-            self.losses.came(gathered[0].events[0].time_unix_nano)
         last, now = self.losses.last, time.time_ns()
+        if gathered and self.losses.cuts:
+            self.losses.came(min(gathered[0].events[0].time_unix_nano, now))
         for origin in gathered:
             events, origin.events = origin.events, []
             last = max(last, min(events[-1].time_unix_nano, now))

@@ -152,7 +152,7 @@ async def test_only_the_kinds_that_are_wanted_are_sent() -> None:
 async def test_the_next_stream_of_a_gateway_is_open_before_the_last_one_ends(
     whose: dict[str, str],
 ) -> None:
-    async with RlpGateway(stream_timeout_s=0.5) as rlp:
+    async with RlpGateway(stream_timeout_s=1.0) as rlp:
         async with reading(rlp, protocol="v2", **whose) as (_, outlet):
             await until(lambda: len(rlp.streams) >= 2)
             emitted = 0

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trustme
 from tests.loggregator import CloudController, RlpGateway, TrafficController, Uaa, envelopes
+from tests.loggregator.front import Asked, Reply, as_json
 from tests.loggregator.waiting import until
 
 from penstock.api import ConfigError, Context, RetryableError, TlsSettings
@@ -99,6 +100,24 @@ async def test_wrong_credentials_of_a_client_are_said() -> None:
         )
         wrong = {**client_of(uaa), "url": tc.url.replace("ws:", "http:")}
         assert "no UAA is there" in await refused(source(url=tc.url, uaa=wrong))
+
+
+class Odd(Uaa):
+    """One that gives a token that is none."""
+
+    token = ""
+
+    def _reply(self, asked: Asked) -> Reply:
+        return as_json({"access_token": self.token, "expires_in": 600})
+
+
+@pytest.mark.parametrize("token", ["", "canary\nX-More: 1", "canary\n", "canary ü"])
+async def test_what_is_no_token_is_sent_to_nobody(token: str) -> None:
+    async with Odd() as uaa, TrafficController() as tc:
+        uaa.token = token
+        said = await refused(source(url=tc.url, uaa=client_of(uaa)), RetryableError)
+        assert "what it answered is no token" in said
+        assert not tc.requests
 
 
 async def test_a_token_is_renewed_before_its_end_and_kept_until_then() -> None:

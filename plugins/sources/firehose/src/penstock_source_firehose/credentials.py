@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from base64 import b64encode
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from penstock_source_firehose.client import Client, place
 from penstock_source_firehose.errors import AwayError, RefusedError
@@ -119,7 +119,7 @@ class Tokens:
 
 
 class _Grant(Struct):
-    access_token: str
+    access_token: Annotated[str, Meta(pattern=r"^[\x21-\x7e]+\Z")]
     expires_in: float | None = None
     scope: str = ""
 

@@ -58,7 +58,8 @@ async def test_a_counter_is_a_count_of_what_was_added(intake: Any) -> None:
         assert await write(server, [batch([event], of)], metric_prefix="cf.") is None
     (series,) = intake.series
     assert (series.metric, series.type, series.interval) == ("cf.requests", 1, 10)
-    assert [(point.timestamp, point.value) for point in series.points] == [(now() // SECOND, 3)]
+    (point,) = series.points
+    assert (point.timestamp, point.value) == (event.time_unix_nano // SECOND, 3)
     assert series.resources[0].name == "cell-1"
     assert series.tags == ["job:router", "index:4"]
 
@@ -117,6 +118,27 @@ def test_deltas_of_one_second_add_up_in_one_write_and_in_several(
         assert not refused
         assert set(taken) == set(events)
     assert intake.total("c") == sum(delta for _, delta in deltas)
+
+
+def test_writes_that_begin_in_the_second_of_the_last_one_do_not_run_ahead(intake_of: Any) -> None:
+    intake, sink = intake_of(), configured(DatadogSink, {"api_key": KEY})
+    begin = now() - 600 * SECOND
+    for second in range(600):
+        events = [Counter(begin + (second + more) * SECOND, "c", delta=1) for more in (0, 1)]
+        _, refused = intake.feed(sink, [batch(events)])
+        assert not refused
+    assert intake.total("c") == 1200
+    last = max(point.timestamp for one in intake.series for point in one.points)
+    assert last == begin // SECOND + 600
+
+
+def test_more_writes_than_seconds_are_refused_before_datadog_discards_them(intake_of: Any) -> None:
+    intake, sink = intake_of(), configured(DatadogSink, {"api_key": KEY})
+    events = [Counter(now(), "c", delta=1) for _ in range(800)]
+    said = [why for one in events for why in intake.feed(sink, [batch([one])])[1].values()]
+    assert 0 < len(said) < 300
+    assert {"Datadog takes one point of a series a second" in why for why in said} == {True}
+    assert intake.total("c") == 800 - len(said)
 
 
 @pytest.mark.parametrize(

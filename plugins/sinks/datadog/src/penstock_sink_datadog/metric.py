@@ -1,7 +1,7 @@
 """Counters, gauges and timers as points of series.
 
 Of points of one series in one second Datadog keeps the last. So deltas of one second are added
-up, and one that comes later is given a second of its own.
+up, and one that comes later is added to the next second.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from msgspec import Struct
@@ -50,6 +51,8 @@ UNITS: Mapping[str, str] = {
     "req": "request",
 }
 """Units by the names that metrics come with; Datadog takes none that it does not know."""
+
+CROWDED = "more writes than seconds for ten minutes: Datadog takes one point of a series a second"
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.]+")
 _SECOND = 1_000_000_000
@@ -101,8 +104,12 @@ class Metrics:
             elif isinstance(event, Counter):
                 key = self._key(prefix + event.name, origin, event)
                 self._count(made.series, counts, key, event)
+        latest = now_unix_nano // _SECOND + MAX_POINT_LEAD_S
         for key, points in counts.items():
-            _extend(made.series, self._counted(key, points))
+            if self._next(key, points) > latest:
+                made.refused |= dict.fromkeys(_owners(points, points.values), CROWDED)
+            else:
+                _extend(made.series, self._counted(key, points))
         for key, points in timers.items():
             _extend(made.distributions, _distributed(key, points))
         return made
@@ -139,20 +146,30 @@ class Metrics:
             _add(counts, key, event, event.delta)
 
     def _counted(self, key: Key, points: Points) -> Iterator[tuple[tuple[Event, ...], bytes]]:
-        last = self._last.get(key, 0)
-        ready: list[tuple[int, float]] = []
+        """Yield a point for each second, and what comes late with the first of them.
+
+        A second of its own for what comes late would run ahead of the clock: a write often begins
+        in the second that the one before it ended in.
+        """
+        first = self._next(key, points)
+        seconds: dict[int, list[int]] = {}
         for second in sorted(points.values):
-            last = max(second, last + 1)
-            ready.append((last, math.fsum(points.values[second])))
-        self._last[key] = last
+            seconds.setdefault(max(second, first), []).append(second)
+        self._last[key] = max(seconds)
         self._last.move_to_end(key)
         if len(self._last) > MAX_REMEMBERED:
             self._last.popitem(last=False)
-        seconds = sorted(points.values)
-        for start in range(0, len(ready), POINTS_A_PIECE):
-            owners = _owners(points, seconds[start : start + POINTS_A_PIECE])
-            part = ready[start : start + POINTS_A_PIECE]
-            yield owners, encoded(_series(key, COUNT, part, interval=INTERVAL_S))
+        taken = list(seconds.items())
+        for start in range(0, len(taken), POINTS_A_PIECE):
+            part = taken[start : start + POINTS_A_PIECE]
+            ready = [(at, math.fsum(chain(*(points.values[one] for one in of)))) for at, of in part]
+            owners = _owners(points, chain.from_iterable(of for _, of in part))
+            yield owners, encoded(_series(key, COUNT, ready, interval=INTERVAL_S))
+
+    def _next(self, key: Key, points: Points) -> int:
+        """Return the first second of a write that no point of the series had yet."""
+        last = self._last.get(key, 0)
+        return min((second for second in points.values if second > last), default=last + 1)
 
 
 def _name(text: str) -> str:

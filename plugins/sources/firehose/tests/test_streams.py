@@ -165,8 +165,8 @@ async def test_the_next_stream_of_a_gateway_is_open_before_the_last_one_ends(
                     await outlet.until_lines(emitted)
         assert rlp.unheard == 0
         assert sorted(map(int, outlet.lines())) == list(range(emitted))
-        # The first stream's life was not known yet.
-        assert len(gaps(outlet)) <= 1
+        # The first stream's life was not known yet; a busy machine may be late for another one.
+        assert len(gaps(outlet)) <= 2 < len(rlp.streams) - 2
 
 
 async def test_a_stream_that_says_that_it_leaves_and_stays_has_no_crowd_behind_it() -> None:

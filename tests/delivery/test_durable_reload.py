@@ -49,6 +49,7 @@ async def test_what_a_removed_sink_leaves_is_on_disk_and_is_not_forgotten(
     durable.boot()
     durable.destination("y").mend()
     await durable.start(durable.plan(main="a > x y"))
+    await durable.destination("y").until_lines(read)
     assert await durable.stop() == 0
     for lane in LANES:
         mine = [line for line in durable.lines("y") if line.startswith(lane)]
@@ -66,7 +67,7 @@ async def test_a_sink_that_comes_back_goes_on_where_it_left(durable: DurableLab)
     await offered(durable, lines, 3000)
     assert await durable.reload(durable.plan(main="a > x"))
     await durable.until(lambda: durable.journal.count("close sinks.y"))
-    assert durable.spooled("y") == 3000
+    await durable.until(lambda: durable.spooled("y") == 3000)
     durable.destination("y").mend()
     assert await durable.reload(durable.plan(main="a > x y"))
     await durable.destination("y").until_lines(3000)

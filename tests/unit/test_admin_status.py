@@ -181,6 +181,7 @@ async def test_events_on_disk_without_a_sink_are_shown(seen: SeenLab) -> None:
     assert (await seen.status()).orphans == []
     assert await seen.reload(seen.plan(main="a > y"))
     await seen.until(lambda: seen.runtime and not seen.runtime._successions)
+    await seen.until(lambda: seen.spooled("x") == 2)
     (orphan,) = (await seen.status()).orphans
     assert (orphan.table, orphan.events) == ("sinks.x", 2)
     assert "sinks.x: 2 events" in (await seen.command("status")).stdout

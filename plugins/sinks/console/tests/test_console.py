@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import resource as limits
+import select
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,11 @@ class Pipe:
             if not part:
                 return found
             found += part
+
+    async def has_something(self) -> None:
+        """Wait until there is something to read."""
+        while not select.select([self.reader], [], [], 0)[0]:
+            await asyncio.sleep(0.01)
 
     def close(self) -> None:
         for descriptor in (self.reader, self.writer):
@@ -201,7 +207,7 @@ async def test_a_reader_who_stops_reading_holds_up_nobody_else(pipe: Pipe) -> No
     console = pipe.console(format="text")
     await console.open()
     write = asyncio.create_task(console.write([batch(["x" * 99] * 10_000)]))
-    await asyncio.sleep(0.05)
+    await pipe.has_something()
     assert not write.done()
     got = await _read_during(pipe, asyncio.wait_for(write, 10))
     await console.close()
@@ -212,7 +218,7 @@ async def test_close_gives_up_a_blocked_write(pipe: Pipe) -> None:
     console = pipe.console(format="text")
     await console.open()
     write = asyncio.create_task(console.write([batch(["x" * 99] * 10_000)]))
-    await asyncio.sleep(0.05)
+    await pipe.has_something()
     write.cancel()
     await console.close()
     got = pipe.read()
@@ -225,7 +231,7 @@ async def test_what_a_cancelled_write_did_not_begin_is_forgotten(pipe: Pipe) -> 
     console = pipe.console(format="text")
     await console.open()
     begun = asyncio.create_task(console.write([batch(["x" * 99] * 10_000)]))
-    await asyncio.sleep(0.05)
+    await pipe.has_something()
     behind = asyncio.create_task(console.write([batch(["forgotten"])]))
     await asyncio.sleep(0)
     begun.cancel()

@@ -9,7 +9,9 @@ import os
 import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -140,18 +142,25 @@ def test_construction_names_a_wrong_address() -> None:
 NOBODY = 65_534
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that others may enter, which pytest's own are not."""
+    with TemporaryDirectory(prefix="penstock-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
 async def test_a_socket_of_others_names_the_group_and_the_remedy(
-    engine: Any, tmp_path: Path
+    engine: Any, open_folder: Path
 ) -> None:
     import grp
 
     group = next(one for one in grp.getgrall() if one.gr_gid not in (0, NOBODY))
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
-    os.chown(engine.path, 0, group.gr_gid)
-    Path(engine.path).chmod(0o660)
+    path = Path(engine.path).rename(open_folder / "docker.sock")
+    os.chown(path, 0, group.gr_gid)
+    path.chmod(0o660)
     script = (
         "import asyncio, os, sys\n"
         "from penstock_source_docker.source import Docker\n"
@@ -161,7 +170,7 @@ async def test_a_socket_of_others_names_the_group_and_the_remedy(
         "asyncio.run(source.open())\n"
     )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", script, engine.host, stderr=subprocess.PIPE
+        sys.executable, "-c", script, f"unix://{path}", stderr=subprocess.PIPE
     )
     _, error = await process.communicate()
     said = error.decode()

@@ -141,8 +141,9 @@ class SinkDelivery(SinkRig):
             await self._drain(line, self.test_hostile_input)
             taken = len(set(line.sink.taken))
             got = await self._collect(["after the hostile ones"], count=taken)
+            last = got if line.sink.sink.in_flight > 1 else got[-1:]
         require(
-            got and got[-1] == "after the hostile ones",
+            "after the hostile ones" in last,
             self.test_hostile_input,
             seen=f"the last record is {short(got[-1:])}",
             do="after an event that cannot be written, leave the connection fit for the next",

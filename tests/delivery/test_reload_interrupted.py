@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from penstock.api import (
     Batch,
@@ -74,6 +75,20 @@ async def test_without_a_file_there_is_nothing_to_reload(
     await lab.pause()
     assert "nothing to reload" in caplog.text
     assert runtime.graph is graph
+
+
+async def test_what_only_a_start_can_change_is_said(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan = lab.plan(main="a > x")
+    await lab.start(plan)
+    settings = replace(plan.settings, state_dir="elsewhere", max_disk_bytes=1, drain_timeout_s=1)
+    for _ in range(2):
+        caplog.clear()
+        assert await lab.reload(replace(plan, settings=settings))
+        said = [one for one in caplog.messages if "takes effect at the next start" in one]
+        assert [one.split()[1] for one in said] == ["state_dir", "max_disk_bytes"]
+    assert await lab.reload(plan)
 
 
 # --- in quick succession -------------------------------------------------------------------

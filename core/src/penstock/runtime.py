@@ -99,6 +99,7 @@ class Runtime:
     ) -> None:
         self.services = services or Services()
         self.plan = plan
+        self._at_start = plan.settings
         self.ready = False
         """Whether everything was started and nothing stops it."""
         self.began = time.monotonic()
@@ -381,6 +382,8 @@ class Runtime:
     def _say_what_is_broken(self, plan: Plan) -> None:
         for table, reason in plan.broken.items():
             _log.error("%s does not load and is left out: %s", table, reason)
+        for key in plan.settings.waiting(self._at_start):
+            _log.warning("[penstock] %s takes effect at the next start", key)
 
     def _summary(self) -> dict[str, object]:
         graph = self.graph

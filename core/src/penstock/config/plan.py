@@ -36,6 +36,11 @@ class PenstockSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tuple[str, ...], Meta(description="Plugins that add commands or observe.")
     ] = ()
 
+    def waiting(self, started: PenstockSettings) -> list[str]:
+        """Name the settings that a reload cannot put in place and that a start had otherwise."""
+        fixed = ("state_dir", "max_disk_bytes")
+        return [key for key in fixed if getattr(self, key) != getattr(started, key)]
+
 
 class AdminSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The ``[admin]`` table."""

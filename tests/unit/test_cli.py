@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.plugin_lab import distribute, distribute_lab
 
-from penstock.cli.main import COMMANDS, main
+from penstock.cli.main import COMMANDS, RESERVED, main
 
 GOOD = """
 [sources.demo]
@@ -78,6 +78,12 @@ def test_a_misspelt_command_is_usage_with_the_nearest_name() -> None:
     result = penstock("chekc")
     assert result.exit_code == 2
     assert 'did you mean "check"?' in result.stderr
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_command_that_is_still_to_come_is_said_to_be(name: str) -> None:
+    result = penstock(name, "web")
+    assert (result.exit_code, "kept for a later version" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("args", [["check", "--nope"], ["run", "a", "b"], ["--log-level", "loud"]])

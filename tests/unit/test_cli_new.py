@@ -18,8 +18,7 @@ from click.testing import CliRunner, Result
 from packaging.requirements import Requirement
 
 from penstock.cli.main import main
-from penstock.cli.new import RESERVED
-from penstock.plugins import FIRST_PARTY
+from penstock.plugins import FIRST_PARTY, RESERVED
 
 KINDS = ("source", "transform", "sink")
 RUN = "from penstock.cli.main import main; main()"

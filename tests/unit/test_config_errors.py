@@ -211,6 +211,7 @@ def test_the_constructors_complaint_is_at_its_key() -> None:
         ),
         ("[sinks.labsink]", '[sinks.labsink]\ntype = "kafka"', "pip install penstock-sink-kafka"),
         ("[sinks.labsink]", '[sinks.labsink]\ntype = "../x"', "unknown sink type"),
+        ("[sinks.labsink]", '[sinks.labsink]\ntype = "nats"', "kept for a later Penstock"),
         ("address =", "address.port =", "expected a string, got a table"),
         ('"a:1"', "1979-05-27", "expected a string, got a date"),
         ('"a:1"', "99999999999999999999", "expected a string"),

@@ -24,6 +24,9 @@ COMMANDS = {
 }
 """Each command and its module, in which it is called ``command``."""
 
+RESERVED = ("tail", "top", "explain")
+"""Commands that are still to come."""
+
 EXTENDED = "penstock.cli.extensions"
 """Where a context keeps what extensions add."""
 
@@ -50,6 +53,7 @@ class Commands(click.Group):
             known = self.list_commands(ctx)
             if args[0] not in known:
                 hint = suggestion(args[0], known, "commands")
+                hint = f"it is kept for a later version; {hint}" if args[0] in RESERVED else hint
                 ctx.fail(f"there is no command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
 

@@ -10,13 +10,6 @@ import click
 
 from penstock.cli.options import EXIT_FAILED
 
-RESERVED = {
-    "source": ("file", "syslog", "statsd", "nats"),
-    "transform": ("redact", "sample", "rate_limit", "parse", "rename"),
-    "sink": ("nats", "firehose", "opentsdb", "otlp", "file", "socket"),
-}
-"""Types that Penstock may bring itself one day."""
-
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 _LONGEST = 32
 _LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+() -]*")
@@ -65,7 +58,7 @@ def command(kind: str, name: str, folder: Path, licence: str) -> None:
 
 def _check_name(kind: str, name: str) -> None:
     """Refuse a name that is no type or is taken; warn of one that may be."""
-    from penstock.plugins import FIRST_PARTY, Plugins
+    from penstock.plugins import FIRST_PARTY, RESERVED, Plugins
 
     better = _better(kind, name)
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:

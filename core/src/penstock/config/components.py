@@ -17,11 +17,12 @@ from penstock.config.scrub import Scrubber
 from penstock.config.settings import default_value, description
 from penstock.config.substitute import Filled
 from penstock.config.typed import NO_VALUE, Reader
-from penstock.config.words import Path, nearest, quoted, suggestion
+from penstock.config.words import Path, listed, nearest, quoted, suggestion
 from penstock.plugins import (
     COMMON_KEYS,
     FIRST_PARTY,
     KINDS,
+    RESERVED,
     Plugins,
     UnknownTypeError,
     check_instance,
@@ -160,6 +161,8 @@ def unknown_type(
     unset = table is not None and "type" not in table
     what = f"unknown {kind} type {quoted(type_)}"
     what += ' (the table\'s name, as it has no "type")' if unset else ""
+    if type_ in RESERVED.get(kind, ()):
+        return _reserved(plugins, kind, type_, what)
     if near := nearest(type_, known):
         bring = "" if near in installed else f" ({install_line(kind, near)})"
         return f"{what}; did you mean {quoted(near)}?{bring}"
@@ -168,6 +171,12 @@ def unknown_type(
         return f"{what}; there is a {other} of that type"
     choices = suggestion(type_, installed, "installed types")
     return f"{what}; if it is a plugin's: {install_line(kind, type_)}; {choices}"
+
+
+def _reserved(plugins: Plugins, kind: str, type_: str, what: str) -> str:
+    """Say of a type that is still to come what there is today: no package of that name is ours."""
+    installed = f"installed types: {listed(plugins.types(kind))}"
+    return f"{what}: kept for a later Penstock, which does not have it yet; {installed}"
 
 
 def _misplaced(key: str, component: type[Component]) -> str:

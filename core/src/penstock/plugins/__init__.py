@@ -11,6 +11,7 @@ from penstock.plugins.classes import COMMON_KEYS, KINDS, check_instance
 from penstock.plugins.entries import Entry, brought_by, entry_points
 from penstock.plugins.loading import (
     FIRST_PARTY,
+    RESERVED,
     Installed,
     Plugins,
     UnknownTypeError,
@@ -23,6 +24,7 @@ __all__ = [
     "COMMON_KEYS",
     "FIRST_PARTY",
     "KINDS",
+    "RESERVED",
     "BrokenError",
     "Entry",
     "Installed",

@@ -28,6 +28,13 @@ FIRST_PARTY: dict[str, tuple[str, ...]] = {
 }
 """The types that Penstock's own distributions bring."""
 
+RESERVED: dict[str, tuple[str, ...]] = {
+    "source": ("file", "syslog", "statsd", "nats"),
+    "transform": ("redact", "sample", "rate_limit", "parse", "rename"),
+    "sink": ("nats", "firehose", "opentsdb", "otlp", "file", "socket"),
+}
+"""The types that Penstock may bring itself one day."""
+
 ComponentClass = type[Component]
 
 

@@ -101,7 +101,7 @@ def place(text: str, line: str) -> str:
     [
         ('state_dri = "/tmp"', "penstock.state_dri", 'unknown key; did you mean "state_dir"?'),
         ("drain_timeout_s = 0", "penstock.drain_timeout_s", "a number, greater than 0, got 0"),
-        ("[admin]", "admin", 'listen: expected "HOST:PORT"'),
+        ('listen = "8686/tcp"', "admin.listen", 'expected "HOST:PORT"'),
         ("[sorces.web]", "sorces", 'unknown table; did you mean "sources"?'),
         ("[sources.labsource]", "sources.labsource.path", "required: Where to read."),
         ('rate = "fast"', "sources.labsource.rate", "an integer, at least 0, got a string"),

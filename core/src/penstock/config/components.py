@@ -16,7 +16,7 @@ from penstock.config.problems import Problems
 from penstock.config.scrub import Scrubber
 from penstock.config.settings import default_value, description
 from penstock.config.substitute import Filled
-from penstock.config.typed import NO_VALUE, Reader
+from penstock.config.typed import NO_VALUE, Reader, at_key
 from penstock.config.words import Path, listed, nearest, quoted, suggestion
 from penstock.plugins import (
     COMMON_KEYS,
@@ -144,7 +144,7 @@ class Components:
             check_instance(self.made)
         except ConfigError as error:
             message = self._scrubber.foreign(str(error), _public(component))
-            self._problems.error(*_at_key(message, component, path))
+            self._problems.error(*at_key(message, component.Config, path))
             return False
         return True
 
@@ -188,16 +188,6 @@ def _misplaced(key: str, component: type[Component]) -> str:
             "its sinks have one each"
         )
     return f'only sinks take "{key}"'
-
-
-def _at_key(message: str, component: type[Component], path: Path) -> tuple[Path, str]:
-    """Place a constructor's complaint at the key that it begins with, if it does."""
-    key, colon, rest = message.partition(":")
-    fields = {field.encode_name for field in msgspec.structs.fields(component.Config)}
-    first = key.split(".")[0]
-    if colon and first in fields:
-        return (*path, *key.split(".")), rest.strip()
-    return path, message
 
 
 def _public(component: type[Component]) -> list[str]:

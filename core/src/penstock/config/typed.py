@@ -191,8 +191,17 @@ class Reader:
             message = self._scrubber.foreign(
                 str(error), [kind.__doc__ or "", *kind.__annotations__]
             )
-            self._problems.error(path, message)
+            self._problems.error(*at_key(message, kind, path))
             return NO_VALUE
+
+
+def at_key(message: str, kind: type[Struct], path: Path) -> tuple[Path, str]:
+    """Place a complaint at the key of a table that it begins with, if it does."""
+    key, colon, rest = message.partition(":")
+    fields = {field.encode_name for field in msgspec.structs.fields(kind)}
+    if colon and key.split(".")[0] in fields:
+        return (*path, *key.split(".")), rest.strip()
+    return path, message
 
 
 def _failed(values: Iterable[Any]) -> bool:

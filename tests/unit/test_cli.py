@@ -91,6 +91,21 @@ def test_bad_usage_exits_with_2(args: list[str]) -> None:
     assert penstock(*args).exit_code == 2
 
 
+@pytest.mark.parametrize("args", [["--help"], ["schema"], ["check", "--help"]])
+def test_an_output_that_is_full_is_one_line(args: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", "from penstock.cli.main import main; main()", *args],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == "cannot write the output: No space left on device\n"
+
+
 def test_the_command_line_loads_little() -> None:
     code = "import sys, penstock.cli.main; print(*sys.modules)"
     argv = [sys.executable, "-c", code]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +164,31 @@ def test_a_transform_that_raises_is_named() -> None:
     result = trying("joiner", text="boom\n")
     assert result.exit_code == 1
     assert "the transform failed: ValueError: no boom" in result.stderr
+
+
+def test_a_reader_that_goes_is_not_the_transforms_fault() -> None:
+    code = "from penstock.cli.main import main; main()"
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "try", "filter"],
+        input=b"a\n" * 10,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=30,
+        check=False,
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, b"")
+
+
+def test_a_standard_input_that_is_closed_is_usage() -> None:
+    code = "from penstock.cli.main import main; main()"
+    argv = ["/bin/sh", "-c", f'exec "$0" -c "{code}" try filter <&-', sys.executable]
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    assert (ended.returncode, "standard input is closed" in ended.stderr) == (2, True)
+
+
+def test_a_line_longer_than_a_read_stays_one() -> None:
+    long = "x" * 200_000
+    assert [len(text) for text in messages(trying("joiner", text=f"{long}\nb"))] == [200_002]

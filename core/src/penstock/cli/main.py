@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
-from penstock.cli.options import LogOptions, outer_log_options
+from penstock.cli.options import EXIT_FAILED, LogOptions, outer_log_options
 
 COMMANDS = {
     "run": "run",
@@ -33,6 +36,17 @@ EXTENDED = "penstock.cli.extensions"
 
 class Commands(click.Group):
     """Imports a command's module when it is asked for; extensions when it is none of ours."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            click.echo(f"cannot write {error.filename or 'the output'}: {error.strerror}", err=True)
+            # What is still in the buffer would be written, and fail, once more at the exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise SystemExit(EXIT_FAILED) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*COMMANDS, *_added(ctx)]

@@ -68,6 +68,8 @@ class Trial:
             for lines in _lines(file):
                 self._show(self._apply(lines))
             self._show(self._transform.flush(time.monotonic(), True))
+        except OSError:
+            raise  # A transform does no I/O: this is the reader of the output, or its disk.
         except Exception as error:
             click.echo(f"the transform failed: {type(error).__name__}: {error}", err=True)
             raise SystemExit(EXIT_FAILED) from None
@@ -115,17 +117,21 @@ def _opened(name: str) -> IO[bytes]:
         return click.open_file(name, "rb")
     except OSError as error:
         raise click.UsageError(f"{name} cannot be read: {error.strerror}") from None
+    except RuntimeError:  # click's word for a descriptor that is closed
+        raise click.UsageError("standard input is closed: name a FILE") from None
 
 
 def _lines(file: IO[bytes]) -> Iterator[list[bytes]]:
     """Yield the lines that are there, as they come; Ctrl+C is the end of input."""
-    rest = b""
+    rest: list[bytes] = []
     try:
         while chunk := file.read1(_CHUNK):  # type: ignore[attr-defined]
-            *lines, rest = (rest + chunk).split(b"\n")
-            if lines:
-                yield lines
+            whole, newline, end = chunk.rpartition(b"\n")
+            if newline:
+                yield b"".join((*rest, whole)).split(b"\n")
+                rest = []
+            rest.append(end)
     except KeyboardInterrupt:
         pass
-    if rest:
-        yield [rest]
+    if last := b"".join(rest):
+        yield [last]

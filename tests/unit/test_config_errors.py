@@ -215,6 +215,8 @@ def test_the_constructors_complaint_is_at_its_key() -> None:
         ("address =", "address.port =", "expected a string, got a table"),
         ('"a:1"', "1979-05-27", "expected a string, got a date"),
         ('"a:1"', "99999999999999999999", "expected a string"),
+        ("[pipelines.main]", '[penstock]\nstate_dir = "a\\u0000"\n[pipelines.main]', "code 0"),
+        ("[pipelines.main]", '[admin]\nlisten = "a\\u0000:80"\n[pipelines.main]', "HOST:PORT"),
         ("[pipelines.main]", '[penstock]\nextensions = ["top"]\n[pipelines.main]', "extension"),
     ],
 )

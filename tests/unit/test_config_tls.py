@@ -38,6 +38,7 @@ def test_files_that_fit_are_no_fault(files: dict[str, Path]) -> None:
     ("settings", "key", "why"),
     [
         ({"ca_file": "missing"}, "ca_file", "'missing' cannot be read: No such file"),
+        ({"ca_file": "a\0b"}, "ca_file", "cannot be read: embedded null byte"),
         ({"ca_file": "garbage"}, "ca_file", "holds no certificates in PEM form"),
         ({"cert_file": "cert", "key_file": "other"}, "cert_file", "the private key that belongs"),
         ({"cert_file": "cert"}, "cert_file", "expected a PEM certificate and the private key"),

@@ -72,3 +72,10 @@ async def test_a_watchdog_of_another_process_is_none_of_ours(
     manager.setblocking(False)
     with pytest.raises(BlockingIOError):
         manager.recv(100)
+
+
+async def test_a_watchdog_interval_that_is_no_number_is_none(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "soon")
+    await asyncio.wait_for(keep_watchdog_quiet(), 5)

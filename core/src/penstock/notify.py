@@ -26,7 +26,8 @@ async def keep_watchdog_quiet() -> None:
     """Send WATCHDOG=1 twice in each $WATCHDOG_USEC; return at once where none is meant for us."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return
-    interval_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 2_000_000
+    text = os.environ.get("WATCHDOG_USEC", "")
+    interval_s = int(text) / 2_000_000 if text.isascii() and text.isdecimal() else 0
     while interval_s:
         notify("WATCHDOG=1")
         await asyncio.sleep(interval_s)

@@ -56,8 +56,8 @@ def _check_readable(key: str, path: str) -> None:
     try:
         with open(path, "rb"):
             pass
-    except OSError as error:
-        why = f"{path!r} cannot be read: {error.strerror or error}"
+    except (OSError, ValueError) as error:  # A path with a character of code 0 is a ValueError.
+        why = f"{path!r} cannot be read: {getattr(error, 'strerror', None) or error}"
         raise ConfigError(f"tls.{key}: {why}") from error
 
 

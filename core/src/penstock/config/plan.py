@@ -36,6 +36,10 @@ class PenstockSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tuple[str, ...], Meta(description="Plugins that add commands or observe.")
     ] = ()
 
+    def __post_init__(self) -> None:
+        if "\0" in (self.state_dir or ""):
+            raise ValueError("state_dir: a path has no character of code 0")
+
     def waiting(self, started: PenstockSettings) -> list[str]:
         """Name the settings that a reload cannot put in place and that a start had otherwise."""
         fixed = ("state_dir", "max_disk_bytes")
@@ -61,7 +65,8 @@ class AdminSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         host, _, port = self.listen.rpartition(":")
         is_bare = ":" in host and not (host.startswith("[") and host.endswith("]"))
         is_port = port.isascii() and port.isdecimal() and int(port) <= 65_535
-        if self.listen and (is_bare or not is_port):
+        is_host = not is_bare and host.isprintable() and " " not in host
+        if self.listen and not (is_host and is_port):
             raise ValueError('listen: expected "HOST:PORT", such as "127.0.0.1:8686", or a port')
 
     @property

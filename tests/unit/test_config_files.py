@@ -137,6 +137,7 @@ def test_the_state_is_where_the_file_says_then_the_environment_then_the_users_ow
         "HOME": "/h",
     }
     assert state_dir("/file", environ) == "/file"
+    assert state_dir("~/kept", environ) == os.path.expanduser("~/kept")
     assert state_dir("", environ) == ""
     assert state_dir(None, environ) == "/p"
     del environ["PENSTOCK_STATE_DIR"]

@@ -20,7 +20,7 @@ def config_file(file: str | None, environ: Mapping[str, str]) -> str | None:
 def state_dir(setting: str | None, environ: Mapping[str, str]) -> str:
     """Return the state folder: the file's, then the environment's, then this user's; "" is none."""
     if setting is not None:
-        return setting
+        return os.path.expanduser(setting)
     if named := environ.get("PENSTOCK_STATE_DIR"):
         return named
     if systemd := environ.get("STATE_DIRECTORY"):

@@ -59,7 +59,8 @@ def list_(  # noqa: PLR0917 - click names them all
         if as_json:
             print_json(found)
         elif not print_columns(found):
-            click.echo("no dead letters" if folder else NOTHING_KEPT, err=True)
+            none = "no dead letters" if letters else f"no dead letters: there is no state in {folder}"
+            click.echo(line(none) if folder else NOTHING_KEPT, err=True)
 
 
 @command.command("show")

@@ -43,6 +43,8 @@ def value_kind(value: object) -> str:
     """Name the kind of a TOML value, without the value."""
     if isinstance(value, bool):
         return str(value).lower()
+    if value == []:
+        return "an empty list"
     names: dict[type, str] = {
         str: "a string",
         int: "an integer",

@@ -35,7 +35,7 @@ _PREFIX_HINTS = {
     "Cannot mutate immutable namespace": "the table is written as { … } already: add the key there",
     "Cannot redefine namespace": "the table is there already: join the two",
     "Duplicate inline table key": "the key is there already: remove one of the two",
-    "Expected ']": "close the table's name by ]",
+    "Expected ']": "close the table's name by ]; other characters than A-Z a-z 0-9 _ - need quotes",
     "Expected \"'": "close the string by the quotes that it began with",
     "Expected '\"": "close the string by the quotes that it began with",
 }
@@ -99,7 +99,8 @@ def _parse(text: str, path: str) -> dict[str, Any]:
     except RecursionError:
         raise ConfigError(f"{path}: lists or tables are nested too deeply") from None
     except ValueError as error:  # an integer of thousands of digits
-        raise ConfigError(f"{path}: not TOML: {error}") from None
+        reason = str(error).partition(":")[0]  # What follows speaks to programmers.
+        raise ConfigError(f"{path}: not TOML: {reason}") from None
 
 
 def _syntax(message: str, text: str, path: str) -> str:

@@ -106,7 +106,7 @@ class Reader:
         try:
             return kind.from_setting(raw)
         except (ValueError, TypeError) as error:
-            message = self._scrubber.foreign(str(error), [kind.__doc__ or ""])
+            message = self._scrubber.foreign(_in_toml(str(error), raw), [kind.__doc__ or ""])
             self._problems.error(path, f"{_origin(value)}{message}")
             return NO_VALUE
 
@@ -162,7 +162,9 @@ class Reader:
 
         expected = f"expected {describe(kind)}"
         known = choices(kind)
-        if isinstance(value, Filled):
+        if isinstance(value, Filled) and not value.whole:
+            message = f"{expected}; with text around {value.label} it is a string"
+        elif isinstance(value, Filled):
             message = f"{expected}; the value of {value.label} is something else"
         elif isinstance(value, str) and known:
             near = suggestion(value, known)
@@ -227,6 +229,14 @@ def _takes_shape(kind: Any, value: Any) -> bool:
     if isinstance(value, list):
         return origin in _LISTS
     return isinstance(value, dict) and (origin in _TABLES or issubclass(origin, Struct))
+
+
+def _in_toml(message: str, value: object) -> str:
+    """Replace Python's word for the kind of a value, at the end of a setting's complaint."""
+    from penstock.config.describe import value_kind
+
+    word = f"got {type(value).__name__}"
+    return message.removesuffix(word) + (f"got {value_kind(value)}" * message.endswith(word))
 
 
 def _origin(value: Any) -> str:

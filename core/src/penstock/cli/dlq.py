@@ -62,7 +62,7 @@ def list_(  # noqa: PLR0917 - click names them all
             none = (
                 "no dead letters" if letters else f"no dead letters: there is no state in {folder}"
             )
-            click.echo(line(none) if folder else NOTHING_KEPT, err=True)
+            click.echo(line(f"no dead letters{none}") if folder else NOTHING_KEPT, err=True)
 
 
 @command.command("show")

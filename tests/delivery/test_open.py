@@ -178,8 +178,8 @@ async def test_a_stop_does_not_wait_for_a_hang_in_open(lab: Lab) -> None:
 
 async def test_a_config_error_closes_everything_and_says_all(lab: Lab) -> None:
     lab.origin("b").write(["1"])
-    lab.origin("a").open_failure = ConfigError("sources.a: no permission")
-    lab.destination("y").open_failure = ConfigError("sinks.y: no such certificate")
+    lab.origin("a").open_failure = ConfigError("no permission")
+    lab.destination("y").open_failure = ConfigError("no such certificate")
     lab.destination("z").open_failure = RetryableError("not there yet")
     await lab.start(lab.plan(main="a b > x y z"))
     with pytest.raises(ConfigError) as caught:
@@ -202,7 +202,7 @@ async def test_a_close_that_raises_hides_no_config_error(lab: Lab) -> None:
             raise UnsteadyError("cannot close either")
 
     lab.sinks["x"] = Ugly
-    lab.origin("a").open_failure = ConfigError("sources.a: no permission")
+    lab.origin("a").open_failure = ConfigError("no permission")
     await lab.start(lab.plan(main="a > x"))
     with pytest.raises(ConfigError, match="no permission"):
         await lab.ended()

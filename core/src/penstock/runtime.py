@@ -214,14 +214,15 @@ class Runtime:
         runners = sorted((r for r in runners if not r.broken), key=attrgetter("table"))
         opening = [asyncio.create_task(runner.open()) for runner in runners]
         await self._opening.bound(opening)
-        opened = [task for task in opening if task.done() and not task.cancelled()]
-        errors = [error for task in opened if (error := task.exception())]
+        both = zip(runners, opening, strict=True)
+        opened = [(r.table, task) for r, task in both if task.done() and not task.cancelled()]
+        errors = [f"{table}: {error}" for table, task in opened if (error := task.exception())]
         if len(opened) == len(opening) and not errors:
             return True
         closing = [asyncio.create_task(runner.stop()) for runner in runners]
         await self._deadline.bound(closing, grace_s=2 * LAST_WORDS_S)
         if errors:
-            raise ConfigError("\n".join(str(error) for error in errors))
+            raise ConfigError("\n".join(errors))
         return False
 
     def _listen(self) -> None:

@@ -239,3 +239,9 @@ async def test_nobody_there_is_retryable() -> None:
     async with TrafficController() as tc:
         url = tc.url
     assert "127.0.0.1" in await refused(source(url=url), RetryableError)
+
+
+async def test_tls_that_would_protect_nothing_is_refused() -> None:
+    one = source(url="ws://127.0.0.1:9")
+    one.context = Context(tls=TlsSettings(ca_file="ca.pem"))
+    assert "tls is set, but no address begins with" in await refused(one)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from penstock.api import ConfigError
+from penstock.api import ConfigError, Context, TlsSettings
 from penstock.testing import configured
 from penstock_source_journald.own import own_entries
 from penstock_source_journald.source import Journald
@@ -32,6 +32,14 @@ async def test_without_journalctl_it_says_what_to_do(
     monkeypatch.setenv("PATH", str(tmp_path))
     source = configured(Journald, {})
     with pytest.raises(ConfigError, match="no journalctl on this machine: install systemd"):
+        await source.open()
+    await source.close()
+
+
+async def test_tls_that_would_protect_nothing_is_refused() -> None:
+    source = configured(Journald, {"url": "http://127.0.0.1:9"})
+    source.context = Context(tls=TlsSettings(ca_file="ca.pem"))
+    with pytest.raises(ConfigError, match="tls is set, but the address begins with http://"):
         await source.open()
     await source.close()
 

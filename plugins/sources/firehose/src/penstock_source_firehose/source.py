@@ -9,7 +9,15 @@ from urllib.parse import urlsplit
 
 from msgspec import structs
 
-from penstock.api import BufferSettings, ConfigError, Outlet, Resource, RetryableError, Source
+from penstock.api import (
+    BufferSettings,
+    ConfigError,
+    Outlet,
+    Resource,
+    RetryableError,
+    Source,
+    TlsSettings,
+)
 from penstock_source_firehose.errors import AwayError
 from penstock_source_firehose.settings import Settings, check, kinds
 
@@ -62,6 +70,10 @@ class Firehose(Source):
 
     async def _begin(self, config: Settings) -> Access:
         await self.close()
+        addresses = (config.url, config.api, config.uaa.url if config.uaa else "")
+        is_plain = not any(one.startswith(("wss:", "https:")) for one in addresses)
+        if is_plain and self.context.tls != TlsSettings():
+            raise ConfigError("tls is set, but no address begins with wss:// or https://")
         # Only where it is used: the client and protobuf take 30 MB.
         from penstock_source_firehose.client import Client
         from penstock_source_firehose.connection import Access

@@ -8,7 +8,7 @@ import socket
 
 import msgspec
 
-from penstock.api import ConfigError, Outlet, RetryableError, Source
+from penstock.api import ConfigError, Outlet, RetryableError, Source, TlsSettings
 from penstock_source_journald.cursor import Cursor
 from penstock_source_journald.errors import AwayError
 from penstock_source_journald.intake import Intake
@@ -88,6 +88,8 @@ class Journald(Source):
         config = self.config
         if not config.url:
             return Journalctl(where(config), arguments(config), self.context.log)
+        if config.url.startswith("http:") and self.context.tls != TlsSettings():
+            raise ConfigError("tls is set, but the address begins with http://")
         # Only where it is used: its client takes 25 MB.
         from penstock_source_journald.gateway import Gateway
 

@@ -60,12 +60,28 @@ def test_nothing_is_nothing(file: Path) -> None:
         ('[penstock]\nstate_dir = "${HERE}"\n', "HERE"),
         ("[penstock]\nstate_dir = 5\n", "a string"),
         ("[penstock\n", "not TOML"),
+        ('[penstock\nstate_dir = "a"\nstate_dir = "b"\n', "not TOML"),
+        ('[penstock\nstate_dir = "a\\\\b"\n', "not TOML"),
+        ("[penstock\nstate_dir = \n", "not TOML"),
     ],
 )
 def test_a_file_that_does_not_tell_is_an_error(file: Path, text: str, words: str) -> None:
     file.write_text(text)
     with pytest.raises(ConfigError, match=words):
         find_folder(None, str(file), {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[penstock]\nstate_dir = "/kept"  # was: state_dir = "/old"\n[sinks.x\n',
+        "[penstock]\r\n  state_dir='/kept'\r\nstate_dirs\r\n",
+        '# state_dir = "/old"\npenstock.state_dir = "/kept"\nx = oops\n',
+    ],
+)
+def test_a_file_that_somebody_is_at_work_on_still_tells(file: Path, text: str) -> None:
+    file.write_text(text)
+    assert find_folder(None, str(file), {}) == "/kept"
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,10 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from penstock.admin.folder import find_folder
+from penstock.api import ConfigError
+from penstock.cli.machine import docker_address
 from penstock.config.load import load
 from penstock.config.paths import config_file, state_dir
 
 NOBODY = 65534
+RUNS = """[sources.demo]
+[sinks.console]
+[pipelines.main]
+sources = ["demo"]
+sinks = ["console"]
+"""
 
 
 def only_error(path: Path | str) -> str:
@@ -127,6 +137,26 @@ def test_the_file_is_the_one_named_then_the_environments_then_the_folders(
     (tmp_path / "penstock.toml").write_text("")
     assert config_file(None, environ) == "env.toml"
     assert config_file(None, {"PENSTOCK_CONFIG": ""}) == "penstock.toml"
+
+
+def test_a_user_without_a_home_is_told_to_name_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    file = tmp_path / "penstock.toml"
+    file.write_text("[penstock]\nstate_dir = '~/kept'\n" + RUNS)
+    (error,) = load(str(file), environ={}).errors
+    assert error.startswith(f"{file}:2: penstock.state_dir: there is no home folder for ~/kept")
+    assert load(str(file), environ=None).errors == ()
+    with pytest.raises(ConfigError, match="no home folder"):
+        find_folder(None, str(file), {})
+    with unprivileged(), pytest.raises(ConfigError, match="no home folder"):
+        state_dir(None, {})
+    assert docker_address({}) == ("unix:///var/run/docker.sock", "the default socket")
 
 
 def test_the_state_is_where_the_file_says_then_the_environment_then_the_users_own() -> None:

@@ -33,7 +33,8 @@ def choose_source(plugins: Plugins, environ: Mapping[str, str]) -> Choice:
     address, origin = docker_address(environ)
     why_not_docker = _unusable(plugins, "docker") or _unreachable(address)
     if not why_not_docker:
-        return Choice("docker", f"Docker answers at {address} ({origin})")
+        is_there = "answers" if address.startswith("unix://") else "is said to be"
+        return Choice("docker", f"Docker {is_there} at {address} ({origin})")
     if not _unusable(plugins, "journald") and _has_journal():
         return Choice("journald", f"this machine has a journal, and {why_not_docker}")
     return Choice("demo", why_not_docker)
@@ -43,7 +44,7 @@ def docker_address(environ: Mapping[str, str]) -> tuple[str, str]:
     """Return the Docker address in force and what says so: DOCKER_HOST, the context, default."""
     if host := environ.get("DOCKER_HOST"):
         return host, "DOCKER_HOST"
-    folder = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    folder = Path(environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"))
     name = environ.get("DOCKER_CONTEXT") or _read_json(folder / "config.json").get("currentContext")
     if not isinstance(name, str) or name == "default":
         return DEFAULT_DOCKER, "the default socket"

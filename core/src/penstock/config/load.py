@@ -229,7 +229,7 @@ class _Loading:
             for group in TABLES
             for name in getattr(pipeline, group)
         )
-        home = state_dir(settings.state_dir, self._environ or {})
+        home = self._home(settings)
         self._check_disk(home)
         if self._problems.errors or not (complete and pipelines.certain):
             return None
@@ -241,6 +241,15 @@ class _Loading:
             fingerprint=hashlib.sha256(self._source.text.encode()).hexdigest()[:12],
             **self._components,
         )
+
+    def _home(self, settings: PenstockSettings) -> str:
+        """Return the state folder; where the environment is left out, whatever it would be."""
+        try:
+            return state_dir(settings.state_dir, self._environ or {})
+        except ConfigError as error:
+            if self._environ is not None:
+                self._problems.error(("penstock", "state_dir"), str(error))
+            return "~"
 
     def _check_disk(self, home: str) -> None:
         """A buffer on disk needs a folder; ``overflow`` does without one."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from penstock.api.errors import ConfigError
+
 STANDARD_FILES = ("./penstock.toml", "/etc/penstock/penstock.toml")
 
 
@@ -18,14 +20,27 @@ def config_file(file: str | None, environ: Mapping[str, str]) -> str | None:
 
 
 def state_dir(setting: str | None, environ: Mapping[str, str]) -> str:
-    """Return the state folder: the file's, then the environment's, then this user's; "" is none."""
+    """Return the state folder: the file's, then the environment's, then this user's; "" is none.
+
+    ``ConfigError``: this user has no home folder to put it in.
+    """
     if setting is not None:
-        return os.path.expanduser(setting)
+        return _from_home(setting)
     if named := environ.get("PENSTOCK_STATE_DIR"):
         return named
     if systemd := environ.get("STATE_DIRECTORY"):
         return systemd.split(":")[0]
     if os.geteuid() == 0:
         return "/var/lib/penstock"
-    home = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    home = environ.get("XDG_STATE_HOME") or _from_home("~/.local/state")
     return os.path.join(home, "penstock")
+
+
+def _from_home(path: str) -> str:
+    found = os.path.expanduser(path)
+    if found.startswith("~"):
+        raise ConfigError(
+            f"there is no home folder for {path} (user id {os.geteuid()}): name another folder in "
+            "[penstock] state_dir or $PENSTOCK_STATE_DIR"
+        )
+    return found

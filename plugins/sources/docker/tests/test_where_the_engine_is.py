@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,15 @@ def test_the_setting_comes_first_then_docker_host_then_the_usual_socket() -> Non
     assert resolve("", NO_TLS, {"DOCKER_HOST": "unix:///b.sock"}).socket == "/b.sock"
     empty = {"DOCKER_CONFIG": "/nonexistent", "HOME": "/nonexistent"}
     assert resolve("", NO_TLS, empty).host == DEFAULT_HOST
+
+
+def test_a_user_without_a_home_has_no_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    assert resolve("", NO_TLS, {}).host == DEFAULT_HOST
 
 
 @pytest.mark.parametrize(

@@ -126,8 +126,8 @@ def _from_environment(named: str, tls: TlsSettings, env: Mapping[str, str]) -> E
 def _current_context(env: Mapping[str, str]) -> str:
     """Return the name of the current context, without importing what reads contexts."""
     folder = env.get("DOCKER_CONFIG")
-    path = (Path(folder) if folder else Path("~/.docker").expanduser()) / "config.json"
     try:
+        path = (Path(folder) if folder else Path("~/.docker").expanduser()) / "config.json"
         config: Any = msgspec.json.decode(path.read_bytes())
     except (OSError, RuntimeError, msgspec.DecodeError):
         return ""

@@ -128,3 +128,13 @@ def test_a_syntax_error_does_not_show_the_text(tmp_path: Path, text: str) -> Non
     found = load_text(tmp_path, text)
     assert found.errors
     assert "canary" not in said(found).lower()
+
+
+def test_a_short_number_stays_in_addresses_unless_it_is_a_secret(tmp_path: Path) -> None:
+    file = tmp_path / "penstock.toml"
+    file.write_text(
+        FILE.format(settings="ratio = '${N}'\nauth = { user = 'u', password = '${P}' }")
+    )
+    found = load(str(file), environ={"N": "1", "P": "77"})
+    assert found.errors == ()
+    assert found.scrub("127.0.0.1:80 said true, not 77") == "127.0.0.1:80 said true, not ***"

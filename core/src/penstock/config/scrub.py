@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 _SHORT, _LONG = 4, 8
+_NO_SECRET = re.compile(r"\s*(?:\d{1,3}|true|false)\s*")
 _WORD = re.compile(r"\w+")
 
 
@@ -20,9 +21,12 @@ class Scrubber:
         self._labels: dict[str, str] = {}
         self._words: dict[str, str] = {}
 
-    def add(self, value: str, label: str) -> None:
-        """Keep a value out of all later messages."""
-        if not value.strip():
+    def add(self, value: str, label: str, *, is_secret: bool = False) -> None:
+        """Keep a value out of all later messages; a short number only if it is said to be secret.
+
+        Otherwise the 2 of ``${TIMEOUT}`` would be taken out of every address.
+        """
+        if not value.strip() or (_NO_SECRET.fullmatch(value) and not is_secret):
             return
         for form in (value, value.strip(), repr(value)[1:-1]):
             self._labels.setdefault(form.lower(), label)

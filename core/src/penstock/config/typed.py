@@ -102,7 +102,7 @@ class Reader:
             return NO_VALUE
         raw = plain(value)
         if issubclass(kind, Secret) and isinstance(raw, str):
-            self._scrubber.add(raw, "***")
+            self._scrubber.add(raw, "***", is_secret=True)
         try:
             return kind.from_setting(raw)
         except (ValueError, TypeError) as error:

@@ -172,9 +172,6 @@ class FakeEngine:
     def subscribed(self) -> bool:
         return bool(self._subscribers)
 
-    def open_streams(self) -> int:
-        return len(self._writers)
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):

@@ -25,9 +25,6 @@ from penstock_sink_syslog.severity import Facility
 from penstock_sink_syslog.stamp import DIGITS, rfc5424_second
 from penstock_sink_syslog.structured import Structure
 
-HEADER_BYTES = 504
-"""The longest header with ``-`` for structured data, the space before the message included."""
-
 LATER = 1 << 200
 """Later than any time: with it as the base, the first event begins a second."""
 

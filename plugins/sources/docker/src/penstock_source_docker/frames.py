@@ -20,7 +20,6 @@ FRAME = Layout(">BxxxI19sx9s2s")
 
 TEXT_AT = FRAME.size
 SYSTEM_ERROR = 3
-NEWLINE, RETURN = b"\n\r"
 
 
 def walk(read: bytes) -> Iterator[bytes]:

@@ -26,7 +26,7 @@ SILENT_S = 60.0
 MAX_MESSAGE_BYTES = 67_108_864
 """Loggregator itself takes no more than 10 MiB."""
 
-NORMAL, GOING, ABNORMAL, TOO_LONG = 1000, 1001, 1006, 1009
+NORMAL, ABNORMAL, TOO_LONG = 1000, 1006, 1009
 
 
 class TrafficController:

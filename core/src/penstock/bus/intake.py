@@ -10,13 +10,11 @@ from collections.abc import Iterable, Mapping
 from penstock.api.delivery import Outcome
 from penstock.api.event import KINDS, Batch
 from penstock.api.settings import BufferSettings
-from penstock.bus.buffer import Buffer
+from penstock.bus.buffer import Buffer, lane_of
 from penstock.bus.outlet import SourceOutlet
 from penstock.bus.services import Services
 from penstock.bus.spooling import PATIENCE_S, SpoolingBuffer
 from penstock.delivery.page import leave_on_disk
-from penstock.delivery.receipts import BatchReceipt
-from penstock.guard import checked
 from penstock.log import Quiet
 from penstock.state.unit import LaneKey
 
@@ -55,42 +53,35 @@ class Intake(SourceOutlet):
             settings, self._wake.set, self._dropped, self._spool, lambda: True, self._lost
         )
 
-    async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> BatchReceipt:
-        checked(batch)
-        key = (self.table, lane)
-        if not self.buffer.has_room(key, batch.size):
-            await self._until_room(key, batch.size)
-        elif self._patience_s < PATIENCE_S and self.buffer.heap_bytes < self._half_bytes:
-            self._patience_s = PATIENCE_S
-        known = self._lane(key)
-        known.origin = batch.resource.origin
-        receipt = known.open(position)
-        if batch.events:
-            self._count_received(batch)
-            for kind, events in events_by_kind(batch):
-                row = self._ledger.row(self.table, kind)
-                row.read += events
-                row.in_flight += events
-            self.buffer.put(Batch(batch.resource, batch.events, batch.size, (receipt,)))
-        receipt.release()
-        return receipt
-
-    async def _until_room(self, key: LaneKey, size: int) -> None:
+    async def _until_room(self, lane: LaneKey, size: int) -> None:
         """Wait for room as its policy says; to drop, a disk that is only slow is no reason yet.
 
         One that stays behind is: more than a second is not waited before half of it is free again.
         """
-        buffer, waited = self.buffer, False
+        buffer = self.buffer
+        if buffer.has_room(lane, size):
+            if self._patience_s < PATIENCE_S and buffer.heap_bytes < self._half_bytes:
+                self._patience_s = PATIENCE_S
+            return
         clock = asyncio.get_running_loop().time
         began = clock()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if buffer.blocks else self._patience_s):
-                while (buffer.blocks or (self._patience_s and buffer.awaits_disk(size))) and not (
-                    buffer.has_room(key, size, waited=waited)
-                ):
-                    await buffer.room(key, size)
+                waited = False
+                while self._may_wait(size) and not buffer.has_room(lane, size, waited=waited):
+                    await buffer.room(lane, size)
                     waited = True
         self._patience_s = max(0.0, self._patience_s - (clock() - began))
+
+    def _may_wait(self, size: int) -> bool:
+        return self.buffer.blocks or (self._patience_s > 0 and self.buffer.awaits_disk(size))
+
+    def _take_in(self, batch: Batch) -> None:
+        for kind, events in events_by_kind(batch):
+            row = self._ledger.row(self.table, kind)
+            row.read += events
+            row.in_flight += events
+        self.buffer.put(batch)
 
     async def hand_on(self) -> None:
         """Move batches to the pipelines until ``end`` was called and all of them are there.
@@ -136,7 +127,8 @@ class Intake(SourceOutlet):
         return left
 
     async def _hand_on(self, batch: Batch) -> None:
-        await self.forward(batch)
+        await self._until_sinks_have_room(lane_of(batch), batch.size)
+        self._into_pipelines(batch)
         self._under_way.pop(0)
         self.buffer.done(batch.size)
         self._settle(batch, Outcome.DELIVERED, "")

@@ -11,7 +11,6 @@ import msgspec
 from penstock.api.delivery import Outcome
 from penstock.api.event import KINDS, Batch, Event, Gap, Resource, heap_size
 from penstock.api.settings import DeadLetterSettings
-from penstock.bus.buffer import lane_of
 from penstock.bus.pipeline import Pipeline
 from penstock.bus.services import Services
 from penstock.bus.settling import keeper
@@ -76,20 +75,23 @@ class SourceOutlet:
     async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> BatchReceipt:
         checked(batch)
         key = (self.table, lane)
-        await self._room(key, batch.size)
+        await self._until_room(key, batch.size)
         known = self._lane(key)
         known.origin = batch.resource.origin
         receipt = known.open(position)
         if batch.events:
             self._count_received(batch)
-            self._accept(Batch(batch.resource, batch.events, batch.size, (receipt,)))
+            self._take_in(Batch(batch.resource, batch.events, batch.size, (receipt,)))
         receipt.release()
         return receipt
 
-    async def forward(self, batch: Batch) -> None:
-        """Send a batch that has its receipts and was counted when it came."""
-        await self._room(lane_of(batch), batch.size)
-        self._accept(batch)
+    async def _until_room(self, lane: LaneKey, size: int) -> None:
+        """Wait until the batch may be taken: an intake asks its own buffer instead."""
+        await self._until_sinks_have_room(lane, size)
+
+    def _take_in(self, batch: Batch) -> None:
+        """Take a batch with its receipt: an intake puts it into its own buffer instead."""
+        self._into_pipelines(batch)
 
     async def lost(
         self,
@@ -130,7 +132,7 @@ class SourceOutlet:
         known.origin = known.origin or origin
         known.retire(lambda: self._forget(known))
 
-    async def _room(self, lane: LaneKey, size: int) -> None:
+    async def _until_sinks_have_room(self, lane: LaneKey, size: int) -> None:
         waited = False
         while full := self._full(lane, size, waited):
             self._blocked.append(full.table)
@@ -153,7 +155,7 @@ class SourceOutlet:
         received[self.table] = received.get(self.table, 0) + len(batch.events)
         self._ledger.make_room()
 
-    def _accept(self, batch: Batch) -> None:
+    def _into_pipelines(self, batch: Batch) -> None:
         for pipeline in self._pipelines:
             pipeline.accept(batch)
         self._observe_lag(batch)

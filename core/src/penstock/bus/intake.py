@@ -19,7 +19,7 @@ from penstock.log import Quiet
 from penstock.state.unit import LaneKey
 
 HAND_ON_EVENTS = 1000
-HAND_ON = 8
+HAND_ON_SHARE = 8
 """This fraction of its memory is handed on at a time, so that there is room for what comes in."""
 
 
@@ -42,7 +42,7 @@ class Intake(SourceOutlet):
         self._ending = False
         self._patience_s = PATIENCE_S
         self._half_bytes = settings.max_memory_bytes // 2
-        self._hand_on_bytes = settings.max_memory_bytes // HAND_ON
+        self._hand_on_bytes = settings.max_memory_bytes // HAND_ON_SHARE
         self.buffer = self._make(settings)
 
     def _make(self, settings: BufferSettings) -> Buffer:
@@ -94,7 +94,7 @@ class Intake(SourceOutlet):
                 self._wake.clear()
                 await self._wake.wait()
             while self._under_way:
-                await self._hand_on(self._under_way[0])
+                await self._hand_on_first()
 
     def end(self) -> None:
         """Nothing more comes in: ``hand_on`` may return."""
@@ -126,25 +126,22 @@ class Intake(SourceOutlet):
             left += page.events
         return left
 
-    async def _hand_on(self, batch: Batch) -> None:
+    async def _hand_on_first(self) -> None:
+        batch = self._under_way[0]
         await self._until_sinks_have_room(lane_of(batch), batch.size)
         self._into_pipelines(batch)
         self._under_way.pop(0)
         self.buffer.done(batch.size)
-        self._settle(batch, Outcome.DELIVERED, "")
+        self._settle(events_by_kind(batch), Outcome.DELIVERED, "")
         for receipt in batch.trail:
             receipt.release()
 
     def _abandon(self, batch: Batch) -> int:
-        self._settle(batch, Outcome.ABANDONED, "drain_timeout")
+        self._settle(events_by_kind(batch), Outcome.ABANDONED, "drain_timeout")
         for receipt in batch.trail:
             receipt.abandon()
             receipt.release()
         return len(batch.events)
-
-    def _settle(self, batch: Batch, outcome: Outcome, reason: str) -> None:
-        for kind, events in events_by_kind(batch):
-            self._ledger.row(self.table, kind).settle(outcome, reason, events)
 
     def _dropped(self, batch: Batch, policy: str) -> None:
         self._lost(dict(events_by_kind(batch)), policy)
@@ -152,10 +149,13 @@ class Intake(SourceOutlet):
     def _lost(
         self, counts: Mapping[str, int], policy: str, outcome: Outcome = Outcome.DROPPED
     ) -> None:
-        for kind, events in counts.items():
-            self._ledger.row(self.table, kind).settle(outcome, policy, events)
+        self._settle(counts.items(), outcome, policy)
         if self._quiet.allows(policy):
             self.log.error("events that cannot be read again were lost: %s", policy)
+
+    def _settle(self, counts: Iterable[tuple[str, int]], outcome: Outcome, reason: str) -> None:
+        for kind, events in counts:
+            self._ledger.row(self.table, kind).settle(outcome, reason, events)
 
 
 def events_by_kind(batch: Batch) -> Iterable[tuple[str, int]]:

@@ -132,12 +132,12 @@ class Intake(SourceOutlet):
         self._into_pipelines(batch)
         self._under_way.pop(0)
         self.buffer.done(batch.size)
-        self._settle(events_by_kind(batch), Outcome.DELIVERED, "")
+        self._settle(batch, Outcome.DELIVERED, "")
         for receipt in batch.trail:
             receipt.release()
 
     def _abandon(self, batch: Batch) -> int:
-        self._settle(events_by_kind(batch), Outcome.ABANDONED, "drain_timeout")
+        self._settle(batch, Outcome.ABANDONED, "drain_timeout")
         for receipt in batch.trail:
             receipt.abandon()
             receipt.release()
@@ -149,13 +149,12 @@ class Intake(SourceOutlet):
     def _lost(
         self, counts: Mapping[str, int], policy: str, outcome: Outcome = Outcome.DROPPED
     ) -> None:
-        self._settle(counts.items(), outcome, policy)
+        self._ledger.settle(self.table, counts, outcome, policy)
         if self._quiet.allows(policy):
             self.log.error("events that cannot be read again were lost: %s", policy)
 
-    def _settle(self, counts: Iterable[tuple[str, int]], outcome: Outcome, reason: str) -> None:
-        for kind, events in counts:
-            self._ledger.row(self.table, kind).settle(outcome, reason, events)
+    def _settle(self, batch: Batch, outcome: Outcome, reason: str) -> None:
+        self._ledger.settle(self.table, dict(events_by_kind(batch)), outcome, reason)
 
 
 def events_by_kind(batch: Batch) -> Iterable[tuple[str, int]]:

@@ -18,6 +18,7 @@ from penstock.delivery.dead_letters import (
     StoredDeadLetters,
     Tries,
 )
+from penstock.delivery.ledger import Row
 from penstock.delivery.page import Page
 from penstock.guard import kind_of
 from penstock.log import Quiet
@@ -45,11 +46,11 @@ class Settling:
 
     def enter(self, batch: Batch) -> None:
         """Count a batch's events as in flight."""
-        self._ledger.row(self.table, batch.resource.origin).in_flight += len(batch.events)
+        self._row(batch.resource).in_flight += len(batch.events)
 
     def only_accepted(self, batch: Batch) -> Batch | None:
         """Count the kinds that the sink cannot carry as filtered; return the rest, if any."""
-        row = self._ledger.row(self.table, batch.resource.origin)
+        row = self._row(batch.resource)
         accepted: list[Event] = []
         for event in batch.events:
             if type(event) in self._sink.accepts:
@@ -62,14 +63,12 @@ class Settling:
 
     def delivered(self, batch: Batch) -> None:
         """Settle a whole batch as delivered."""
-        row = self._ledger.row(self.table, batch.resource.origin)
-        row.settle(Outcome.DELIVERED, "", len(batch.events))
+        self.delivered_part(batch, len(batch.events))
         self.release(batch)
 
     def delivered_part(self, batch: Batch, events: int) -> None:
         """Count some events of a batch as delivered; its receipts are still held."""
-        row = self._ledger.row(self.table, batch.resource.origin)
-        row.settle(Outcome.DELIVERED, "", events)
+        self._row(batch.resource).settle(Outcome.DELIVERED, "", events)
 
     def refuse(
         self,
@@ -81,34 +80,28 @@ class Settling:
     ) -> None:
         """Dead-letter events of a batch in flight; ``why`` is the text, ``reason`` its class."""
         self._keep(batch.resource, events, why, reason, tries)
-        row = self._ledger.row(self.table, batch.resource.origin)
-        row.settle(Outcome.DEAD_LETTERED, reason, len(events))
+        self._row(batch.resource).settle(Outcome.DEAD_LETTERED, reason, len(events))
 
     def bury(self, resource: Resource, events: Sequence[Event], why: str) -> None:
         """Dead-letter events that never reached the buffer."""
         self._keep(resource, events, why, "plugin_error")
-        row = self._ledger.row(self.table, resource.origin)
-        row.count(Outcome.DEAD_LETTERED, "plugin_error", len(events))
+        self._row(resource).count(Outcome.DEAD_LETTERED, "plugin_error", len(events))
 
     def dropped(self, batch: Batch, policy: str) -> None:
         """Count a batch that the buffer's owner chose to drop."""
-        row = self._ledger.row(self.table, batch.resource.origin)
-        row.settle(Outcome.DROPPED, policy, len(batch.events))
+        self._row(batch.resource).settle(Outcome.DROPPED, policy, len(batch.events))
         if self._quiet.allows(policy):
             self.log.warning("buffer is full: dropping by %s", policy)
 
     def lost(self, counts: Mapping[str, int], policy: str) -> None:
         """Count events by origin that a policy dropped from the disk, or that are damaged there."""
-        for origin, events in counts.items():
-            row = self._ledger.row(self.table, origin)
-            row.settle(Outcome.DROPPED, policy, events)
+        self._ledger.settle(self.table, counts, Outcome.DROPPED, policy)
         if self._quiet.allows(policy):
             self.log.error("events dropped from the disk: %s", policy)
 
     def abandon(self, batch: Batch, reason: str, *, commit: bool) -> None:
         """Count a batch that a deadline left behind; without ``commit`` it is to be read again."""
-        row = self._ledger.row(self.table, batch.resource.origin)
-        row.settle(Outcome.ABANDONED, reason, len(batch.events))
+        self._row(batch.resource).settle(Outcome.ABANDONED, reason, len(batch.events))
         if not commit:
             for receipt in batch.trail:
                 receipt.abandon()
@@ -122,10 +115,12 @@ class Settling:
 
     def abandon_page(self, page: Page, reason: str) -> int:
         """Count a page that could not be written in time; return its events."""
-        for origin, events in page.counts.items():
-            self._ledger.row(self.table, origin).settle(Outcome.ABANDONED, reason, events)
+        self._ledger.settle(self.table, page.counts, Outcome.ABANDONED, reason)
         page.abandon()
         return page.events
+
+    def _row(self, resource: Resource) -> Row:
+        return self._ledger.row(self.table, resource.origin)
 
     def _keep(
         self,

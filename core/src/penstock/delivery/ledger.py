@@ -153,6 +153,11 @@ class Ledger:
             self._sinks.add(sink)
         return row
 
+    def settle(self, sink: str, counts: Mapping[str, int], outcome: Outcome, reason: str) -> None:
+        """Count events by origin that were in flight and came to an end."""
+        for origin, events in counts.items():
+            self.row(sink, origin).settle(outcome, reason, events)
+
     def find(self, key: RowKey) -> Row | None:
         """Return a row to look at."""
         return self._rows.get(key)

@@ -50,8 +50,7 @@ async def bury(spool: Spool, journal: Journal, now: int) -> int:
             batches = await journal.store.read(page.key)
         except DamagedPageError as error:
             spool.lose(page, error)
-            for origin, events in page.counts.items():
-                ledger.row(spool.table, origin).settle(Outcome.DROPPED, "damaged_page", events)
+            ledger.settle(spool.table, page.counts, Outcome.DROPPED, "damaged_page")
             continue
         for batch in batches:
             for event in batch.events:

@@ -240,12 +240,11 @@ class SinkRunner:
             await self.open()
         except ConfigError as error:
             self.log.error("cannot be opened: %s", error)
-            self.governor.failed(None, str(error))
+            self.governor.raised(error)
 
     def _not_opened(self, error: Exception) -> None:
         if isinstance(error, OSError | RetryableError):
-            retry_after = error.retry_after if isinstance(error, RetryableError) else None
-            wait = self.governor.failed(retry_after, str(error) or type(error).__name__)
+            wait = self.governor.raised(error)
             complain(self.log, self.sink, "not open yet", error, retry_in_s=round(wait, 1))
             return
         self.broken = f"{self.table} failed to open: {type(error).__name__}: {error}"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from penstock.api.component import Source
-from penstock.api.errors import ConfigError, RetryableError
+from penstock.api.errors import ConfigError
 from penstock.api.settings import BufferSettings, RetrySettings
 from penstock.bus.intake import Intake
 from penstock.bus.outlet import SourceOutlet
@@ -81,6 +81,11 @@ class SourceRunner:
             await self._run()
             self.intake.end()
 
+    async def stop(self) -> None:
+        """Close the source; nothing that it still sends is taken."""
+        self.outlet.shut()
+        await close(self.source, self.log)
+
     def leave(self) -> int:
         """Return how many events were taken in and could be neither handed on nor kept."""
         return self.intake.leave() if self.intake else 0
@@ -103,11 +108,6 @@ class SourceRunner:
                     self.governor.succeeded()
                 self._failed("stopped", error)
 
-    async def stop(self) -> None:
-        """Close the source; nothing that it still sends is taken."""
-        self.outlet.shut()
-        await close(self.source, self.log)
-
     async def _call(self) -> None:
         self._is_reading = True
         try:
@@ -118,7 +118,6 @@ class SourceRunner:
             self._is_reading = False
 
     def _failed(self, what: str, error: Exception) -> None:
-        retry_after = error.retry_after if isinstance(error, RetryableError) else None
         self.refused = isinstance(error, ConfigError)
-        wait = self.governor.failed(retry_after, str(error) or type(error).__name__)
+        wait = self.governor.raised(error)
         complain(self.log, self.source, what, error, retry_in_s=round(wait, 1))

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
+from penstock.api.errors import RetryableError
 from penstock.api.settings import RetrySettings
 from penstock.delivery.evidence import Record
 
@@ -19,8 +20,8 @@ HOLD_S = 600.0
 class Governor:
     """Exponential backoff with full jitter; ``retry_after`` of the destination is a lower bound.
 
-    ``circuit`` is ``closed`` while writes go through, ``open`` while none may start, and
-    ``half-open`` when the next ones are a trial, and ``held`` while an operator has to see to it.
+    ``circuit`` is ``closed`` while writes go through, ``open`` while none may start, ``half-open``
+    when the next ones are a trial, and ``held`` while an operator has to see to it.
     """
 
     def __init__(
@@ -77,11 +78,15 @@ class Governor:
             self._until = max(self._until, now + min(retry_after, MAX_RETRY_AFTER_S))
         return self._until - now
 
-    def hold(self, why: str) -> float:
-        """Leave the destination alone until ``release``, or for long; return the seconds."""
+    def raised(self, error: Exception) -> float:
+        """Note the error of a call that is no write; return the seconds until the next attempt."""
+        retry_after = error.retry_after if isinstance(error, RetryableError) else None
+        return self.failed(retry_after, str(error) or type(error).__name__)
+
+    def hold(self, why: str) -> None:
+        """Leave the destination alone until ``release``, or for long."""
         self.held = why
         self._until = self._now() + HOLD_S
-        return HOLD_S
 
     def release(self) -> None:
         """Try again at once, if it is held: the operator may have seen to it."""

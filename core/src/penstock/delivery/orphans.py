@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from penstock.api.delivery import Outcome
-from penstock.api.event import heap_size
+from penstock.api.event import Batch, Event, Resource, heap_size
 from penstock.delivery.journal import Journal
 from penstock.delivery.spool import Spool
 from penstock.state.pages import DamagedPageError
@@ -24,11 +24,11 @@ def orphans(spools: Mapping[str, Spool], tables: Iterable[str]) -> dict[str, int
     }
 
 
-def explain(events: Mapping[str, int], max_disk_place: str) -> str:
+def explain(events: Mapping[str, int], folder: str) -> str:
     """Return what to say to the operator about orphans."""
     lines = [
-        f"{table}: {count} events wait on disk in {max_disk_place} for this sink, and no pipeline "
-        "has it any more"
+        f"{table}: {count} events wait on disk in {folder} for this sink, and no pipeline has it "
+        "any more"
         for table, count in events.items()
     ]
     lines.append(
@@ -44,34 +44,35 @@ async def bury(spool: Spool, journal: Journal, now: int) -> int:
     ``now`` is in Unix nanoseconds. ``StateError``: the disk does not let us.
     """
     buried = 0
-    ledger = journal.ledger
     while page := spool.first:
         try:
             batches = await journal.store.read(page.key)
         except DamagedPageError as error:
             spool.lose(page, error)
-            ledger.settle(spool.table, page.counts, Outcome.DROPPED, "damaged_page")
+            journal.ledger.settle(spool.table, page.counts, Outcome.DROPPED, "damaged_page")
             continue
         for batch in batches:
             for event in batch.events:
-                one = type(batch)(batch.resource, (event,), heap_size((event,)))
-                journal.add_letter(
-                    LetterRow(
-                        sink=spool.table,
-                        origin=batch.resource.origin,
-                        reason=REASON,
-                        response="its sink is gone from the configuration",
-                        attempts=0,
-                        first_unix_nano=now,
-                        last_unix_nano=now,
-                        configuration="",
-                        size=one.size,
-                        batch=one,
-                    )
-                )
-            row = ledger.row(spool.table, batch.resource.origin)
+                journal.add_letter(_letter(spool.table, batch.resource, event, now))
+            row = journal.ledger.row(spool.table, batch.resource.origin)
             row.settle(Outcome.DEAD_LETTERED, REASON, len(batch.events))
             buried += len(batch.events)
         spool.drop_oldest()
         await journal.flush()
     return buried
+
+
+def _letter(table: str, resource: Resource, event: Event, now: int) -> LetterRow:
+    size = heap_size((event,))
+    return LetterRow(
+        sink=table,
+        origin=resource.origin,
+        reason=REASON,
+        response="its sink is gone from the configuration",
+        attempts=0,
+        first_unix_nano=now,
+        last_unix_nano=now,
+        configuration="",
+        size=size,
+        batch=Batch(resource, (event,), size),
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from penstock.api import Batch, BufferSettings, Log, Resource, heap_size
 from penstock.bus.spooling import SpoolingBuffer
-from penstock.durable import state
+from penstock.durable import open_services
 from penstock.state.pages import encode_batches
 from penstock.state.schema import connect
 
@@ -35,7 +35,7 @@ def batches(events: int) -> list[Batch]:
 
 async def through_the_buffer(made: list[Batch], folder: Path) -> None:
     """Write everything to the disk, then read it back from there and hand it out."""
-    with state(str(folder), 1 << 40) as services:
+    with open_services(str(folder), 1 << 40) as services:
         journal, spool = services.journal, services.spool("sinks.bench")
         assert journal
         assert spool

@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from penstock.delivery.journal import Journal
-from penstock.durable import state
+from penstock.durable import open_services
 from penstock.state.pages import decode_batches
 from penstock.state.sealed import unseal
 from penstock.state.store import Store
@@ -121,7 +121,9 @@ class DurableLab(Lab):
     def boot(self) -> None:
         """Have a new process on the folder."""
         self._open.close()
-        self.services = self._open.enter_context(state(str(self.folder), self.max_disk_bytes, Disk))
+        self.services = self._open.enter_context(
+            open_services(str(self.folder), self.max_disk_bytes, Disk)
+        )
         assert self.services.ledger.residues() == []
 
     def shut(self) -> Kept:

@@ -12,7 +12,7 @@ from penstock.api import Batch, BufferSettings, Counter, Log, Outlet, Resource, 
 from penstock.bus.intake import Intake
 from penstock.bus.services import Services
 from penstock.config.plan import PenstockSettings, PipelinePlan, Plan, SinkPlan, SourcePlan
-from penstock.durable import state
+from penstock.durable import open_services
 from penstock.runtime import Runtime
 from penstock.state.unit import Unit, Written
 from penstock.testing import MemoryDestination, MemorySink
@@ -95,7 +95,7 @@ def destination(request: pytest.FixtureRequest) -> MemoryDestination:
 async def test_everything_is_handed_on_in_order_before_the_end(
     tmp_path: Path, destination: MemoryDestination, request: pytest.FixtureRequest
 ) -> None:
-    with state(str(tmp_path), 1 << 30) as services:
+    with open_services(str(tmp_path), 1 << 30) as services:
         one = plan(request.node.name, BufferSettings(type="disk"))
         assert await Runtime(one, services=services).main() == 0
         assert destination.lines() == lines(300)
@@ -110,7 +110,7 @@ async def test_a_source_does_not_wait_for_a_dead_sink_and_the_next_start_deliver
 ) -> None:
     destination.fail()
     buffer = BufferSettings(type="disk", max_memory_bytes=65_536)
-    with state(str(tmp_path), 1 << 30) as services:
+    with open_services(str(tmp_path), 1 << 30) as services:
         runtime = Runtime(plan(request.node.name, buffer, 3000, ends=False), services=services)
         main = asyncio.create_task(runtime.main())
         await until_sent(3000)
@@ -119,7 +119,7 @@ async def test_a_source_does_not_wait_for_a_dead_sink_and_the_next_start_deliver
         assert services.ledger.residues() == []
         held = services.ledger.total("sinks.x").outcomes["abandoned", "drain_timeout"]
     destination.mend()
-    with state(str(tmp_path), 1 << 30) as services:
+    with open_services(str(tmp_path), 1 << 30) as services:
         assert services.ledger.residues() == []
         assert await Runtime(plan(request.node.name, buffer, 0), services=services).main() == 0
         assert services.ledger.residues() == []
@@ -163,7 +163,7 @@ async def test_a_disk_that_is_slower_than_what_comes_costs_no_event(
     tmp_path: Path, destination: MemoryDestination, request: pytest.FixtureRequest
 ) -> None:
     buffer = BufferSettings(type="disk", max_memory_bytes=65_536, when_full="drop_oldest")
-    with state(str(tmp_path), 1 << 30, SlowDisk) as services:
+    with open_services(str(tmp_path), 1 << 30, SlowDisk) as services:
         one = plan(request.node.name, buffer, 3000)
         assert await Runtime(one, services=services).main() == 0
         assert destination.lines() == lines(3000)
@@ -177,7 +177,7 @@ async def test_a_disk_that_stands_still_is_waited_for_once(
     waited: Callable[[], float],
 ) -> None:
     buffer = BufferSettings(type="disk", max_memory_bytes=65_536, when_full="drop_oldest")
-    with state(str(tmp_path), 1 << 30, Disk) as services:
+    with open_services(str(tmp_path), 1 << 30, Disk) as services:
         assert services.journal
         disk = services.journal.store
         assert isinstance(disk, Disk)

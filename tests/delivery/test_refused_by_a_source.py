@@ -11,7 +11,7 @@ from penstock.bus.intake import Intake
 from penstock.bus.outlet import SourceOutlet
 from penstock.bus.services import Services
 from penstock.delivery.dead_letters import MemoryDeadLetters
-from penstock.durable import state
+from penstock.durable import open_services
 
 ORIGIN = Resource("hose")
 SHOWN = Log(1, "/w==", attributes={"penstock.encoding": "base64"})
@@ -39,7 +39,7 @@ def test_it_is_kept_with_its_reason_and_the_ledger_adds_up(has_intake: bool) -> 
 
 async def test_it_is_on_disk_for_the_next_process(tmp_path: Path) -> None:
     for count in (1, 2):
-        with state(str(tmp_path), 1 << 30) as services:
+        with open_services(str(tmp_path), 1 << 30) as services:
             assert services.journal is not None
             services.journal.start()
             outlet = SourceOutlet("sources.x", "hose", services)

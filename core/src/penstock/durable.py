@@ -24,7 +24,7 @@ _log = logging.getLogger("penstock.state")
 
 
 @contextmanager
-def state(
+def open_services(
     path: str, max_disk_bytes: int, store_type: type[Store] | None = None
 ) -> Iterator[Services]:
     """Give the services that stand on a state folder, for one process at a time.
@@ -41,24 +41,27 @@ def state(
     folder.take()
     try:
         store, contents = open_store(folder, store_type)
-        ledger = Ledger()
-        ledger.restore(contents.ledger, contents.sources)
-        journal = Journal(store, contents, ledger, DiskBudget(max_disk_bytes, folder.path))
-        journal.budget.used = sum(size for _, size in contents.letters.values())
-        spools = {table: Spool(table, journal, heads) for table, heads in contents.pages.items()}
-        _carry_in(ledger, contents)
         try:
-            yield Services(
-                ledger=ledger,
-                positions=journal.positions,
-                journal=journal,
-                spools=spools,
-                folder=folder,
-            )
+            yield _restored(folder, store, contents, max_disk_bytes)
         finally:
             store.close()
     finally:
         folder.leave()
+
+
+def _restored(
+    folder: StateFolder, store: Store, contents: Contents, max_disk_bytes: int
+) -> Services:
+    """Return the services as the processes before this one left them."""
+    ledger = Ledger()
+    ledger.restore(contents.ledger, contents.sources)
+    journal = Journal(store, contents, ledger, DiskBudget(max_disk_bytes, folder.path))
+    journal.budget.used = sum(size for _, size in contents.letters.values())
+    spools = {table: Spool(table, journal, heads) for table, heads in contents.pages.items()}
+    _carry_in(ledger, contents)
+    return Services(
+        ledger=ledger, positions=journal.positions, journal=journal, spools=spools, folder=folder
+    )
 
 
 def _carry_in(ledger: Ledger, contents: Contents) -> None:

@@ -20,7 +20,7 @@ from penstock.bus.tasks import spawn
 from penstock.config.plan import Plan
 from penstock.delivery.dead_letters import TRIM_EVERY_S
 from penstock.delivery.orphans import bury, explain, orphans
-from penstock.durable import state
+from penstock.durable import open_services
 from penstock.guard import LAST_WORDS_S, end
 from penstock.notify import keep_watchdog_quiet, notify
 from penstock.state.unit import StateError
@@ -76,7 +76,7 @@ def run(
     """
     settings, departure = plan.settings, Departure()
     with (
-        state(settings.state_dir or "", settings.max_disk_bytes) as services,
+        open_services(settings.state_dir or "", settings.max_disk_bytes) as services,
         asyncio.Runner() as runner,
     ):
         runtime = Runtime(plan, reload, services, companions)

@@ -12,7 +12,7 @@ from penstock.api.event import Batch
 from penstock.api.settings import BufferSettings
 from penstock.bus.services import Services
 from penstock.config.plan import Plan
-from penstock.durable import state
+from penstock.durable import open_services
 from penstock.state.letters import Letter
 
 LAST_WRITE_S = 5.0
@@ -28,7 +28,7 @@ def change_offline(folder: str, request: Replay | Drop, plan: Plan | None) -> Ch
         if letters is None:
             return Changed(changed=0, missing=sorted(set(request.letters.ids)))
     plan = plan or Plan()
-    with state(folder, plan.settings.max_disk_bytes) as services:
+    with open_services(folder, plan.settings.max_disk_bytes) as services:
         return asyncio.run(_change(services, request, buffers(plan)))
 
 

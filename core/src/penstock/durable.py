@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.api.errors import ConfigError
 from penstock.bus.services import Services
 from penstock.delivery.disk import DiskBudget
 from penstock.delivery.journal import Journal
 from penstock.delivery.ledger import Ledger
+from penstock.delivery.orphans import bury, explain, orphans
 from penstock.delivery.spool import Spool
 from penstock.state.folder import StateFolder
 from penstock.state.pages import PageHead
-from penstock.state.unit import Contents
+from penstock.state.unit import Contents, StateError
 
 if TYPE_CHECKING:
     from penstock.state.store import Store
 
 _log = logging.getLogger("penstock.state")
+_process_log = logging.getLogger("penstock")
 
 
 @contextmanager
@@ -78,3 +81,20 @@ def _totals(heads: Sequence[PageHead]) -> Mapping[str, int]:
         for origin, events in head.counts.items():
             totals[origin] = totals.get(origin, 0) + events
     return totals
+
+
+async def settle_orphans(services: Services, tables: Iterable[str], policy: str) -> None:
+    """Refuse to start with events on disk that no sink will deliver, or bury them."""
+    journal, folder = services.journal, services.folder
+    left = orphans(services.spools, tables)
+    if not (left and journal and folder):
+        return
+    if policy == "refuse":
+        raise ConfigError(explain(left, str(folder.path)))
+    for table in left:
+        try:
+            buried = await bury(services.spools[table], journal, services.wall_clock())
+        except StateError as error:
+            raise ConfigError(f"{table}: what waits on disk cannot be read: {error}") from error
+        extra = {"events": buried}
+        _process_log.warning("%s is gone: its events are dead letters now", table, extra=extra)

@@ -19,11 +19,9 @@ from penstock.bus.source_runner import SourceRunner
 from penstock.bus.tasks import spawn
 from penstock.config.plan import Plan
 from penstock.delivery.dead_letters import TRIM_EVERY_S
-from penstock.delivery.orphans import bury, explain, orphans
-from penstock.durable import open_services
+from penstock.durable import open_services, settle_orphans
 from penstock.guard import LAST_WORDS_S, end
 from penstock.notify import keep_watchdog_quiet, notify
-from penstock.state.unit import StateError
 from penstock.telemetry import RELOAD_SUCCESSFUL
 from penstock.watch.culprit import Packages
 from penstock.watch.departure import Departure
@@ -137,7 +135,8 @@ class Runtime:
         if journal:
             journal.start()
         try:
-            await self._settle_orphans()
+            tables = [runner.table for runner in self.graph.runners]
+            await settle_orphans(self.services, tables, self.plan.settings.orphans)
             for companion in self._companions:
                 await companion.start(self)
             code = await self._run()
@@ -168,24 +167,6 @@ class Runtime:
         code = await self._drain()
         await end(background)
         return code
-
-    async def _settle_orphans(self) -> None:
-        """Refuse to start with events on disk that no sink will deliver, or bury them."""
-        journal, folder = self.services.journal, self.services.folder
-        left = orphans(self.services.spools, (runner.table for runner in self.graph.runners))
-        if not (left and journal and folder):
-            return
-        if self.plan.settings.orphans == "refuse":
-            raise ConfigError(explain(left, str(folder.path)))
-        for table in left:
-            spool = self.services.spools[table]
-            try:
-                buried = await bury(spool, journal, self.services.wall_clock())
-            except StateError as error:
-                raise ConfigError(f"{table}: what waits on disk cannot be read: {error}") from error
-            _log.warning(
-                "%s is gone: its events are dead letters now", table, extra={"events": buried}
-            )
 
     def _unwritten(self) -> int:
         """Count what was to be left on disk and could not be written; return the exit code."""

@@ -70,15 +70,7 @@ class Session:
                 proxy=proxy.url if proxy else None,
                 proxy_headers=_proxy_headers(proxy),
             ) as response:
-                data, complete = await _read(response)
-                return Answer(
-                    origin=url.origin,
-                    status=response.status,
-                    body=data,
-                    complete=complete,
-                    retry_after=retry_after(response.headers.get("Retry-After")),
-                    location=response.headers.get("Location", ""),
-                )
+                return await _answer(url, response)
         except aiohttp.ClientHttpProxyError as error:
             # What a proxy says of a tunnel counts as the answer: 407 is the operator's.
             return Answer(origin="the proxy", status=error.status)
@@ -107,6 +99,18 @@ async def _in_pieces(body: bytes) -> AsyncIterator[memoryview]:
     view = memoryview(body)
     for start in range(0, len(body), PIECE_BYTES):
         yield view[start : start + PIECE_BYTES]
+
+
+async def _answer(url: Url, response: aiohttp.ClientResponse) -> Answer:
+    data, complete = await _read(response)
+    return Answer(
+        origin=url.origin,
+        status=response.status,
+        body=data,
+        complete=complete,
+        retry_after=retry_after(response.headers.get("Retry-After")),
+        location=response.headers.get("Location", ""),
+    )
 
 
 async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:

@@ -66,7 +66,7 @@ class Follower:
         self._interrupted = False
         self._complaint = ""
         resource, self._taken = shared.attributes.resource(details)
-        start = self._start()
+        start = self._left_at()
         position = replace(start.position, name=bounded(details.plain_name, MAX_NAME))
         self._sending = Sending(shared.out, details.id, resource, position)
         self._pump = self._make_pump(start)
@@ -82,7 +82,7 @@ class Follower:
             if not self._has_started:
                 await self._sleep()
             self._sending.begin()
-            return await self._runs()
+            return await self._read_runs()
         finally:
             self._sending.at_risk(None)
             self._pump.close()
@@ -118,7 +118,8 @@ class Follower:
         self._shared.budgets.attributes.give(self._taken)
         self._sending.resource, self._taken = self._shared.attributes.resource(details)
 
-    async def _runs(self) -> End:
+    async def _read_runs(self) -> End:
+        """Read on from one run to the next until there is nothing more to do."""
         follow = True
         if self.details.state.running:
             self._sending.mark(finished=False)
@@ -136,19 +137,23 @@ class Follower:
                 return End.GONE
             self.details = details
             if failure or (details.state.running and details.state.started == run):
-                follow = True
                 await self._pause()
+                follow = True
             elif follow and not details.state.running:
                 # The end of a stream does not say whether the container ended or the connection
                 # did: only a read that began after the container's end has all of it.
                 follow = False
             else:
-                self._steady()
-                if not details.state.running:
-                    self._sending.mark(finished=True)
-                    await self._sleep()
-                    self._sending.mark(finished=False)
+                await self._until_it_runs()
                 follow = True
+
+    async def _until_it_runs(self) -> None:
+        """Have the run that was read to its end count as finished while no other one begins."""
+        self._steady()
+        if not self.details.state.running:
+            self._sending.mark(finished=True)
+            await self._sleep()
+            self._sending.mark(finished=False)
 
     async def _read(self, *, follow: bool) -> Exception | None:
         """Read one stream to its end; return what went wrong, if anything did."""
@@ -221,7 +226,7 @@ class Follower:
         skips, risk = Skips(kept.file), Risk(kept)
         return Pump(opening, self._sending, skips, risk, tail=start.tail, patience_s=patience)
 
-    def _start(self) -> Beginning:
+    def _left_at(self) -> Beginning:
         """Begin where the log was left, else where the settings say."""
         known = self._shared.out.position(self.details.id)
         if known is not None:

@@ -1,4 +1,4 @@
-"""A sink's buffer: batches that wait, bounded in bytes of heap, with a share for each lane."""
+"""A buffer: batches that wait, bounded in bytes of heap, with a share for each lane."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sink's buffer with a spool behind it: what memory cannot hold waits on disk."""
+"""A buffer with a spool behind it: what memory cannot hold waits on disk."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class DeadLetter(Struct, frozen=True):
 
 
 class DeadLetters(Protocol):
-    """A keeper of one sink's dead letters."""
+    """A keeper of one component's dead letters."""
 
     @property
     def count(self) -> int: ...

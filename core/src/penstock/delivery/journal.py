@@ -15,14 +15,7 @@ from penstock.delivery.ledger import Ledger
 from penstock.delivery.page import Page
 from penstock.delivery.positions import StoredPositions
 from penstock.state.pages import PageRow
-from penstock.state.unit import (
-    Contents,
-    LetterRow,
-    PageKey,
-    RowKey,
-    StateError,
-    Unit,
-)
+from penstock.state.unit import Contents, LetterRow, PageKey, RowKey, StateError, Unit
 
 if TYPE_CHECKING:
     from penstock.state.letters import Letter
@@ -32,8 +25,13 @@ POSITIONS_EVERY_S = 0.2
 """How long a position may wait to be written: what is delivered in it comes twice after a crash."""
 
 LEDGER_EVERY_S = 1.0
+"""How long a change of the ledger may wait that nothing else was written with."""
+
 TIDY_EVERY_S = 1.0
+"""How often the disk gets back what deleted pages took."""
+
 RETRY_AFTER_S = 1.0
+"""How soon a group is written again that the disk did not take."""
 
 _log = logging.getLogger("penstock.state")
 
@@ -153,9 +151,9 @@ class Journal:
         deleted, self._deleted_letters = self._deleted_letters, []
         self._pages.clear()
         for page in pages:
-            self._count(page, 1)
+            self._count_spooled(page, 1)
         for page in settled.values():
-            self._count(page, -1)
+            self._count_spooled(page, -1)
             self._freed = True
         return Unit(
             pages=[PageRow(*page.key, page.counts, tuple(page.batches)) for page in pages],
@@ -207,7 +205,7 @@ class Journal:
         self.letters[letter.sink] = (count + sign, size + sign * letter.size)
         self.budget.used += sign * letter.size
 
-    def _count(self, page: Page, sign: int) -> None:
+    def _count_spooled(self, page: Page, sign: int) -> None:
         for origin, events in page.counts.items():
             self.ledger.row(page.key[0], origin).spooled += sign * events
 

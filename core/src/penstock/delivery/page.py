@@ -1,4 +1,4 @@
-"""A page: batches of one sink that are written to disk together, and who still needs them."""
+"""A page: batches of one buffer that go to disk together, and who still needs them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PageOwner(Protocol):
 
 
 class Page:
-    """Some consecutive batches of a sink's spool.
+    """Some consecutive batches of a spool.
 
     Until it is ``durable`` it holds the receipts of the batches that went into it. Once its
     batches are taken out it stands in their trails as the one receipt, and is deleted when all of
@@ -157,7 +157,7 @@ class Page:
                 receipt.abandon()
 
     def bind(self, later: Receipt) -> None:
-        """Nothing: pages are let go of each alone: one of them always has an event that goes on."""
+        """Do nothing: each page goes alone, and an event that goes on holds all that it is in."""
 
     async def settled(self) -> None:
         raise NotImplementedError("a source waits for its own receipt")

@@ -1,4 +1,4 @@
-"""A sink's spool: its pages, on disk and on their way there, first in, first out."""
+"""A spool: the pages of one buffer, on disk and on their way there, first in, first out."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ PAGE_BYTES = 262_144
 """Heap bytes of a page: what is delivered twice at most when a crash comes in its middle."""
 
 READ_AGAIN_S = 1.0
+"""How soon a page is read again that the disk did not give."""
 
 
 class Spool:
-    """Pages of one sink. It outlives the sink's runner: a reload hands it on.
+    """Pages of one sink or intake. It outlives the runner: a reload hands it on.
 
     ``on_change`` is called when there is more to take or more room; ``on_lost`` gets the events by
     origin of a page that is damaged.

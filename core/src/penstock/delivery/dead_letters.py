@@ -16,6 +16,9 @@ from penstock.state import letters
 from penstock.state.unit import LetterRow, StateError
 from penstock.telemetry import LETTERS_DISCARDED, Telemetry
 
+MAX_MEMORY_BYTES = 1_048_576
+"""What dead letters that are not on disk may take, whatever their settings say."""
+
 TRIM_EVERY_S = 600.0
 """How often letters that are too old are looked for."""
 
@@ -65,9 +68,9 @@ class DeadLetters(Protocol):
 class MemoryDeadLetters:
     """Dead letters that last as long as the process, bounded in bytes of heap."""
 
-    def __init__(self, settings: DeadLetterSettings, *, max_bytes: int = 1_048_576) -> None:
+    def __init__(self, settings: DeadLetterSettings) -> None:
         self._enabled = settings.enabled
-        self._max_bytes = min(settings.max_bytes, max_bytes)
+        self._max_bytes = min(settings.max_bytes, MAX_MEMORY_BYTES)
         self._max_age_s = settings.max_age_s
         self.bytes = 0
         self.letters: deque[DeadLetter] = deque()
@@ -168,15 +171,13 @@ class StoredDeadLetters:
         except StateError as error:
             self._log.warning("dead letters cannot be read: %s", error)
             return
-        for reason in ("age", "size"):
-            over = [one for one in old if (one.last_unix_nano < before) == (reason == "age")]
-            if over:
-                self._discard(over, reason)
+        self._discard([one for one in old if one.last_unix_nano < before], "age", "max_age_s")
+        self._discard([one for one in old if one.last_unix_nano >= before], "size", "max_bytes")
 
-    def _discard(self, over: list[letters.Letter], reason: str) -> None:
+    def _discard(self, over: list[letters.Letter], reason: str, cap: str) -> None:
+        if not over:
+            return
         self._journal.delete_letters(over)
         self._telemetry.add(LETTERS_DISCARDED, (self._table, reason), len(over))
-        self._log.warning(
-            "dead letters were discarded by their cap",
-            extra={"letters": len(over), "cap": f"max_{'age_s' if reason == 'age' else 'bytes'}"},
-        )
+        extra = {"letters": len(over), "cap": cap}
+        self._log.warning("dead letters were discarded by their cap", extra=extra)

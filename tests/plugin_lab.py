@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import dedent
+
+PENSTOCK = (sys.executable, "-c", "from penstock.cli.main import main; main()")
+"""The command ``penstock``, for a process of its own."""
 
 LAB = '''
 """Components with settings of every kind."""
@@ -144,3 +150,18 @@ def distribute_lab(folder: Path) -> None:
     """Write the distribution ``penstock-lab``: a source, a transform and a sink."""
     points = {f"{kind}-lab{kind}": "penstock_lab" for kind in ("source", "transform", "sink")}
     distribute(folder, "penstock-lab", points, {"penstock_lab": LAB})
+
+
+def penstock(
+    site: Path | str, *args: str, cwd: Path | None = None, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``penstock`` to its end where the distributions of a folder are installed too."""
+    return subprocess.run(
+        [*PENSTOCK, *args],
+        env={**os.environ, "PYTHONPATH": str(site), **environ},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.bad_lab import distribute_bad
+from tests.plugin_lab import PENSTOCK
 
 LINES = 500
 
@@ -49,12 +49,11 @@ class Run:
         (folder / "penstock.toml").write_text(GOOD + "".join(BAD.format(name=one) for one in bad))
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", "from penstock.cli.main import main; main()", "--log-format",
-                 "json", "run"],
+                [*PENSTOCK, "--log-format", "json", "run"],
                 env={**os.environ, "PYTHONPATH": str(site)},
                 cwd=folder,
                 stderr=log,
-            )  # fmt: skip
+            )
 
     def records(self, logger: str, words: str = "") -> list[dict[str, Any]]:
         """What a component has logged."""

@@ -6,14 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.plugin_lab import distribute
+from tests.plugin_lab import PENSTOCK, distribute
 
 WATCHER = '''
 """Keeps what it sees in a file, asked from a thread of its own; adds a command."""
@@ -112,7 +111,7 @@ class House:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         self._running = subprocess.Popen(
-            [sys.executable, "-c", "from penstock.cli.main import main; main()", *arguments],
+            [*PENSTOCK, *arguments],
             env={**os.environ, "PYTHONPATH": str(self._site)},
             cwd=self.folder,
             stdout=subprocess.PIPE,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.plugin_lab import distribute, distribute_lab
+from tests.plugin_lab import PENSTOCK, distribute, distribute_lab
 
 from penstock.cli.main import COMMANDS, RESERVED, main
 
@@ -48,7 +48,7 @@ def penstock(*args: str, text: str | bytes = "") -> Result:
 def process(*args: str, text: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own, for what takes hold of logs, loops and signals."""
     return subprocess.run(
-        [sys.executable, "-c", "from penstock.cli.main import main; main()", *args],
+        [*PENSTOCK, *args],
         input=text,
         capture_output=True,
         text=True,

@@ -8,14 +8,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.plugin_lab import distribute
+from tests.plugin_lab import PENSTOCK, distribute
 
 from penstock.cli.machine import choose_source, docker_address
 from penstock.plugins import Plugins
@@ -119,7 +118,7 @@ def test_a_socket_that_this_user_may_not_use_is_said(
 
 def test_quickstart_says_what_it_shows_and_stops_on_a_signal(tmp_path: Path) -> None:
     environ = {**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
-    argv = [sys.executable, "-c", "from penstock.cli.main import main; main()", "quickstart"]
+    argv = [*PENSTOCK, "quickstart"]
     child = subprocess.Popen(
         argv,
         env={**environ, "PENSTOCK_STATE_DIR": str(tmp_path / "state")},

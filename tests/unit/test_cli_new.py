@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from packaging.requirements import Requirement
+from tests.plugin_lab import PENSTOCK
 
 from penstock.cli.main import main
 from penstock.plugins import FIRST_PARTY, RESERVED
 
 KINDS = ("source", "transform", "sink")
-RUN = "from penstock.cli.main import main; main()"
 ODD = (
     "a",
     "asyncio",
@@ -234,7 +234,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_half_a_package_is_not_left_behind(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", RUN, "new", "sink", "mine"],
+        [*PENSTOCK, "new", "sink", "mine"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.plugin_lab import distribute, distribute_lab
+from tests.plugin_lab import distribute, distribute_lab, penstock
 
 SINK = """
 from typing import Annotated
@@ -95,18 +95,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "[penstock]\nsink-nameless = penstock_broken_gone\n"
     )
     return folder
-
-
-def penstock(site: Path, *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from penstock.cli.main import main; main()", *args],
-        env={**os.environ, "PYTHONPATH": str(site)},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.plugin_lab import LAB, distribute, distribute_lab
+from tests.plugin_lab import LAB, distribute, distribute_lab, penstock
 
 
 @pytest.fixture
@@ -23,15 +22,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def verify(site: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from penstock.cli.main import main; main()", "plugins", "--verify",
-         *args],
-        env={**os.environ, "PYTHONPATH": str(site)},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )  # fmt: skip
+    return penstock(site, "plugins", "--verify", *args)
 
 
 def box(site: Path) -> dict[str, Any]:

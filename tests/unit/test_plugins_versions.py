@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.plugin_lab import distribute, distribute_lab
+from tests.plugin_lab import distribute, distribute_lab, penstock
 
 from penstock.api import API_VERSION
 from penstock.plugins import Plugins
@@ -71,18 +68,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         module = f"penstock_extension_{name}"
         distribute(folder, f"ext-{name}", {f"extension-{name}": module}, {module: text})
     return folder
-
-
-def penstock(site: Path, *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from penstock.cli.main import main; main()", *args],
-        env={**os.environ, "PYTHONPATH": str(site), "PENSTOCK_STATE_DIR": ""},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +272,7 @@ def test_check_says_it_in_one_line(site: Path, tmp_path: Path) -> None:
 def test_run_does_without_it_and_says_it_in_one_line(site: Path, tmp_path: Path) -> None:
     """The lab's source ends at once, so the run does too."""
     (tmp_path / "penstock.toml").write_text(PIPELINE.format("wants"))
-    result = penstock(site, "run", "--log-format", "human", cwd=tmp_path)
+    result = penstock(site, "run", "--log-format", "human", cwd=tmp_path, PENSTOCK_STATE_DIR="")
     assert result.returncode == 0, result.stderr
     said = [line for line in result.stderr.splitlines() if "TimeMachine" in line]
     assert len(said) == 1
@@ -301,7 +286,7 @@ def test_check_and_run_warn_of_another_range(site: Path, tmp_path: Path) -> None
     checked = penstock(site, "check", cwd=tmp_path)
     assert checked.returncode == 0
     assert f"sinks.other.type: warning: {line}: {UPGRADE.format('ranged')}" in checked.stdout
-    ran = penstock(site, "run", cwd=tmp_path)
+    ran = penstock(site, "run", cwd=tmp_path, PENSTOCK_STATE_DIR="")
     assert ran.returncode == 0
     assert line in ran.stderr
 

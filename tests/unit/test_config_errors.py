@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.plugin_lab import distribute_lab
 
 from penstock.api import ConfigError
 from penstock.config.load import Loaded, load, load_plan
@@ -79,9 +78,7 @@ sinks = ["labsink"]
 
 
 @pytest.fixture(autouse=True)
-def _lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    distribute_lab(tmp_path / "site")
-    monkeypatch.syspath_prepend(tmp_path / "site")
+def _here(lab_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 

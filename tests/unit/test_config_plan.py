@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.plugin_lab import distribute, distribute_lab
+from tests.plugin_lab import distribute
 
 from penstock.api import BatchSettings, BufferSettings, ConfigError, Secret, Template, TlsSettings
 from penstock.config.load import Loaded, load, load_tables, runnable
@@ -46,10 +46,7 @@ sinks = ["labsink"]
 """
 
 
-@pytest.fixture(autouse=True)
-def _lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    distribute_lab(tmp_path / "site")
-    monkeypatch.syspath_prepend(tmp_path / "site")
+pytestmark = pytest.mark.usefixtures("lab_site")
 
 
 def load_text(folder: Path, text: str) -> Loaded:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from tests.plugin_lab import distribute_lab
 
 from penstock.config.load import load
 from penstock.config.schema import file_schema
@@ -48,9 +47,7 @@ sinks = ["labsink", "labsource"]
 
 
 @pytest.fixture
-def schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    distribute_lab(tmp_path / "site")
-    monkeypatch.syspath_prepend(tmp_path / "site")
+def schema(lab_site: Path) -> dict[str, Any]:
     made = file_schema(Plugins().discover())
     Draft202012Validator.check_schema(made)
     return made

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.plugin_lab import distribute_lab
 
 from penstock.config.load import Loaded, load
 
@@ -24,10 +23,7 @@ sinks = ["labsink"]
 """
 
 
-@pytest.fixture(autouse=True)
-def _lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    distribute_lab(tmp_path / "site")
-    monkeypatch.syspath_prepend(tmp_path / "site")
+pytestmark = pytest.mark.usefixtures("lab_site")
 
 
 def load_text(folder: Path, text: str) -> Loaded:

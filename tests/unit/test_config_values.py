@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.plugin_lab import distribute_lab
 
 from penstock.config.load import Loaded, load
 
@@ -22,10 +21,7 @@ sinks = ["labsink"]
 """
 
 
-@pytest.fixture(autouse=True)
-def _lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    distribute_lab(tmp_path / "site")
-    monkeypatch.syspath_prepend(tmp_path / "site")
+pytestmark = pytest.mark.usefixtures("lab_site")
 
 
 def loaded(folder: Path, settings: str, environ: Mapping[str, str] | None) -> Loaded:

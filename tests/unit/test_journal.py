@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from penstock.state.pages import PageRow
 from penstock.state.unit import Unit
 
 LANE = ("sources.a", "a")
-
-
-@pytest.fixture
-async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
-    one = Shelf(tmp_path)
-    one.journal.start()
-    yield one
-    one.leave()
 
 
 async def test_pages_positions_letters_and_ledger_go_together(shelf: Shelf) -> None:

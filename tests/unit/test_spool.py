@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,6 @@ from tests.delivery.shelf import SINK, Shelf, lines_of, until
 from penstock.delivery.page import Page
 
 LANE = ("sources.a", "a")
-
-
-@pytest.fixture
-async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
-    one = Shelf(tmp_path)
-    one.journal.start()
-    yield one
-    one.leave()
 
 
 async def durable(shelf: Shelf) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.delivery.durable_lab import FOREVER
 from tests.delivery.shelf import SINK, Shelf, lines_of, steps, until
 
@@ -73,14 +70,6 @@ class Desk:
     @property
     def pages(self) -> int:
         return sum(len(unit.pages) for unit in self.shelf.disk.units)
-
-
-@pytest.fixture
-async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
-    one = Shelf(tmp_path)
-    one.journal.start()
-    yield one
-    one.leave()
 
 
 async def fill(desk: Desk) -> list[str]:

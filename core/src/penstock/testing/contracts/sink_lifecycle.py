@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from penstock.testing.contracts.base import asynchronous, error_of
+from penstock.testing.contracts.lifecycle import Lifecycle
 from penstock.testing.contracts.sink_rig import SinkRig
 from penstock.testing.events import batch
 from penstock.testing.obligation import difference, first_of_each, require, short
@@ -12,27 +13,12 @@ from penstock.testing.stepping import Steps
 from penstock.testing.watch import Watch
 
 
-class SinkLifecycle(SinkRig):
-    """Opening, closing, and being cancelled.
+class SinkLifecycle(SinkRig, Lifecycle):
+    """Closing, and being cancelled.
 
     Cannot check: every await of a call that has more of them than ``most_awaits``; it is then
     cancelled at so many, from the first to the last.
     """
-
-    @asynchronous
-    async def test_close_without_open(self) -> None:
-        """``close`` is safe without ``open``, and twice."""
-        never, opened = self.make_sink(), self.make_sink()
-        async with asyncio.timeout(self.patience_s):
-            await opened.open()
-        closed = [never, never, opened, opened]
-        errors = [await error_of(one.close(), self.patience_s) for one in closed]
-        require(
-            not any(errors),
-            self.test_close_without_open,
-            seen=f"close raised {[error for error in errors if error]!r}",
-            do="give what `open` makes a None in the constructor, and let `close` look at it",
-        )
 
     @asynchronous
     async def test_close_leaves_nothing_behind(self) -> None:
@@ -85,25 +71,6 @@ class SinkLifecycle(SinkRig):
             do="make `check` look at the destination without an event, such as by connecting",
         )
         await self._require_clean(watch, self.test_check_writes_nothing)
-
-    @asynchronous
-    async def test_open_cancelled_anywhere(self) -> None:
-        """``open`` may be cancelled at any await; ``close`` then leaves nothing behind."""
-        for at in await self._awaits_of_open():
-            watch = Watch()
-            sink = self.make_sink()
-            opening = watch.run(sink.open(), timeout=self.patience_s, steps=Steps(at))
-            await error_of(opening)
-            await watch.run(sink.close(), timeout=self.patience_s)
-            await self._require_clean(watch, self.test_open_cancelled_anywhere)
-
-    async def _awaits_of_open(self) -> list[int]:
-        steps = Steps()
-        watch = Watch()
-        sink = self.make_sink()
-        await error_of(watch.run(sink.open(), timeout=self.patience_s, steps=steps))
-        await watch.run(sink.close(), timeout=self.patience_s)
-        return steps.spread(self.most_awaits)
 
     @asynchronous
     async def test_write_cancelled_anywhere(self) -> None:

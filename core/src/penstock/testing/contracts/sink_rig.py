@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from penstock.api.component import Component, Sink
+from penstock.api.component import Sink
 from penstock.api.delivery import Report
 from penstock.api.event import Batch
 from penstock.testing.contracts.base import Test
@@ -61,7 +61,7 @@ class SinkRig(ComponentContract):
         """Have the destination refuse events of this text, and take others."""
         pytest.skip("refuse is not given: nothing is known of it when an event is refused")
 
-    def make_component(self) -> Component:
+    def make_component(self) -> Sink:
         return self.make_sink()
 
     def _can(self, fault: str) -> bool:

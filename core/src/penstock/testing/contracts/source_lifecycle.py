@@ -6,6 +6,7 @@ import asyncio
 
 from penstock.api.errors import RetryableError
 from penstock.testing.contracts.base import asynchronous, error_of
+from penstock.testing.contracts.lifecycle import Lifecycle
 from penstock.testing.contracts.secrets import Eavesdropper
 from penstock.testing.contracts.source_rig import SourceRig
 from penstock.testing.loop_guard import LoopGuard
@@ -17,27 +18,12 @@ from penstock.testing.waiting import eventually
 from penstock.testing.watch import Watch
 
 
-class SourceLifecycle(SourceRig):
-    """Opening, closing, being cancelled, and outages.
+class SourceLifecycle(SourceRig, Lifecycle):
+    """Closing, being cancelled, and outages.
 
     Cannot check: every await of a call that has more of them than ``most_awaits``; it is then
     cancelled at so many, from the first to the last.
     """
-
-    @asynchronous
-    async def test_close_without_open(self) -> None:
-        """``close`` is safe without ``open``, and twice."""
-        never, opened = self.make_source(), self.make_source()
-        async with asyncio.timeout(self.patience_s):
-            await opened.open()
-        closed = [never, never, opened, opened]
-        errors = [await error_of(one.close(), self.patience_s) for one in closed]
-        require(
-            not any(errors),
-            self.test_close_without_open,
-            seen=f"close raised {[error for error in errors if error]!r}",
-            do="give what `open` makes a None in the constructor, and let `close` look at it",
-        )
 
     @asynchronous
     async def test_close_leaves_nothing_behind(self) -> None:
@@ -109,31 +95,6 @@ class SourceLifecycle(SourceRig):
             closing = run.watch.run(run.source.close(), timeout=self.patience_s, steps=steps)
             await error_of(closing)
         await self._require_clean(run, self.test_close_cancelled_anywhere)
-
-    @asynchronous
-    async def test_open_cancelled_anywhere(self) -> None:
-        """``open`` may be cancelled at any await; ``close`` then leaves nothing behind."""
-        for at in await self._awaits_of_open():
-            watch = Watch()
-            source = self.make_source()
-            opening = watch.run(source.open(), timeout=self.patience_s, steps=Steps(at))
-            await error_of(opening)
-            await watch.run(source.close(), timeout=self.patience_s)
-            left = await watch.until_clean(self.patience_s)
-            require(
-                not left,
-                self.test_open_cancelled_anywhere,
-                seen=f"cancelled at await {at}, left over: {'; '.join(left)[:300]}",
-                do="close what was opened when `open` does not come to its end",
-            )
-
-    async def _awaits_of_open(self) -> list[int]:
-        steps = Steps()
-        watch = Watch()
-        source = self.make_source()
-        await error_of(watch.run(source.open(), timeout=self.patience_s, steps=steps))
-        await watch.run(source.close(), timeout=self.patience_s)
-        return steps.spread(self.most_awaits)
 
     @asynchronous
     async def test_outage(self) -> None:

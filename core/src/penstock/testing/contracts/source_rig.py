@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from penstock.api.component import Component, Source
+from penstock.api.component import Source
 from penstock.testing.contracts.base import Test
 from penstock.testing.contracts.component import ComponentContract
 from penstock.testing.obligation import difference, require, short
@@ -49,7 +49,7 @@ class SourceRig(ComponentContract):
     async def mend_origin(self) -> None:
         """Have the input back, with all that it had."""
 
-    def make_component(self) -> Component:
+    def make_component(self) -> Source:
         return self.make_source()
 
     def _can(self, fault: str) -> bool:

@@ -19,6 +19,7 @@ import pytest
 
 from penstock.api import Context, Log, rfc3339
 from penstock.testing import RecordingOutlet
+from penstock_source_docker.pace import Pace
 from penstock_source_docker.source import Docker
 
 SECOND = 1_000_000_000
@@ -331,9 +332,11 @@ class Reader:
         *,
         outlet: RecordingOutlet | None = None,
         engine: FakeEngine | None = None,
+        pace: Pace | None = None,
         **settings: Any,
     ) -> AsyncIterator[RecordingOutlet]:
         source = Docker(Docker.Config(**{"host": self.host, **settings}))
+        source.pace = pace or source.pace
         source.context = Context(table="sources.docker")
         out = outlet or RecordingOutlet(positions, settle=True)
         await source.open()

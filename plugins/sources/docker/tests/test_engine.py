@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from penstock.api import ConfigError, RetryableError
+from penstock_source_docker.pace import Pace
 from penstock_source_docker.paths import ALLOWED
 from penstock_source_docker.source import Docker
 
@@ -187,11 +188,8 @@ async def test_the_engine_vanishes_and_comes_back(engine: Any, reading: Any, cap
     assert all(record.levelno == logging.WARNING for record in away)
 
 
-async def test_missed_events_are_repaired_by_the_list(
-    engine: Any, reading: Any, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr("penstock_source_docker.watcher.LIST_EVERY_S", 0.1)
-    async with reading() as out:
+async def test_missed_events_are_repaired_by_the_list(engine: Any, reading: Any) -> None:
+    async with reading(pace=Pace(list_every_s=0.1)) as out:
         now = time.time_ns()
         missed = engine.add("missed", created=now, started=now)
         missed.print("one")

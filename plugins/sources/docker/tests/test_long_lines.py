@@ -15,6 +15,7 @@ from penstock_source_docker.budget import Budgets
 from penstock_source_docker.frames import FrameLines
 from penstock_source_docker.frames import walk as walk_frames
 from penstock_source_docker.lines import LineFormat, Lines
+from penstock_source_docker.pace import Pace
 from penstock_source_docker.position import Position
 from penstock_source_docker.recent import Recent
 from penstock_source_docker.terminal import TerminalLines
@@ -181,10 +182,9 @@ def test_all_open_lines_together_have_one_bound(make_frame: Any) -> None:
     assert budgets.partials.held == 0
 
 
-async def test_a_line_whose_rest_is_late(engine: Any, reading: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("penstock_source_docker.follower.PATIENCE_S", 0.1)
+async def test_a_line_whose_rest_is_late(engine: Any, reading: Any) -> None:
     web = engine.add("web")
-    async with reading() as out:
+    async with reading(pace=Pace(patience_s=0.1)) as out:
         stamp = web.print(b"x" * FULL)
         await out.until_lines(1)
         web.print(b"late\n", at=stamp)

@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from penstock.api import Log, event_id
+from penstock.api import Log, Patterns, event_id
 from penstock.testing import RecordingOutlet
+from penstock_source_docker.pace import Pace
+from penstock_source_docker.selection import Matches
 
 SECOND = 1_000_000_000
 
@@ -185,19 +187,14 @@ async def test_a_container_that_was_seen_gone_is_not_said_again(engine: Any, rea
     assert second.events() == []
 
 
-async def test_a_container_that_is_left_out_and_removed(
-    engine: Any, reading: Any, monkeypatch: Any
-) -> None:
-    from penstock.api import Patterns
-    from penstock_source_docker.selection import Matches
-
-    monkeypatch.setattr("penstock_source_docker.watcher.LIST_EVERY_S", 0.05)
+async def test_a_container_that_is_left_out_and_removed(engine: Any, reading: Any) -> None:
     web = engine.add("web")
     async with reading() as first:
         web.print("one")
         await first.until_lines(1)
     exclude = Matches(names=Patterns("web"))
-    async with reading(stored(first.committed), exclude=exclude) as second:
+    pace = Pace(list_every_s=0.05)
+    async with reading(stored(first.committed), exclude=exclude, pace=pace) as second:
         await asyncio.sleep(0.05)
         assert second.retired == []
         engine.remove(web)

@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock.api import Gap, Log
 from penstock.testing import RecordingOutlet
+from penstock_source_docker.pace import Pace
 
 SECOND = 1_000_000_000
 
@@ -196,15 +197,12 @@ async def test_a_clock_that_goes_back_makes_no_line_vanish(engine: Any, reading:
     assert second.gaps == first.gaps == []
 
 
-async def test_a_clock_set_back_while_the_stream_asks_for_since(
-    engine: Any, reading: Any, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr("penstock_source_docker.watcher.LIST_EVERY_S", 0.1)
+async def test_a_clock_set_back_while_the_stream_asks_for_since(engine: Any, reading: Any) -> None:
     web = engine.add("web")
     async with reading() as first:
         web.print("before")
         await first.until_lines(1)
-    async with reading(first.committed) as out:
+    async with reading(first.committed, pace=Pace(list_every_s=0.1)) as out:
         web.print("after")
         await out.until_lines(1)
         # The fake engine, like the real one, filters live lines by since as well. What it has
@@ -264,13 +262,9 @@ async def test_a_blocked_outlet_looks_the_last_line_up_again(engine: Any, readin
     assert loss.gap.from_unix_nano > last
 
 
-async def test_a_silent_stream_is_probed_and_opened_anew(
-    engine: Any, reading: Any, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr("penstock_source_docker.watcher.LIST_EVERY_S", 0.1)
-    monkeypatch.setattr("penstock_source_docker.roster.IDLE_S", 0.05)
+async def test_a_silent_stream_is_probed_and_opened_anew(engine: Any, reading: Any) -> None:
     web = engine.add("web")
-    async with reading() as out:
+    async with reading(pace=Pace(list_every_s=0.1, idle_s=0.05)) as out:
         web.print("one")
         await out.until_lines(1)
         # The stream does not hear of it, as with a log that was truncated in place.

@@ -9,6 +9,7 @@ import pytest
 
 from penstock.api import Log
 from penstock.testing import RecordingOutlet
+from penstock_source_docker.pace import Pace
 from penstock_source_docker.retention import retention
 from penstock_source_docker.risk import Risk
 
@@ -106,12 +107,8 @@ def test_a_log_that_only_grows_loses_nothing() -> None:
     assert risk.seconds(last + 3600 * SECOND, 0) is None
 
 
-@pytest.fixture
-def often(monkeypatch: Any) -> None:
-    """Look every 50 ms, and take half a second for being behind."""
-    monkeypatch.setattr("penstock_source_docker.watcher.ASSESS_EVERY_S", 0.05)
-    monkeypatch.setattr("penstock_source_docker.risk.BEHIND_NS", SECOND // 2)
-
+OFTEN = Pace(assess_every_s=0.05, behind_ns=SECOND // 2)
+"""Look every 50 ms, and take half a second for being behind."""
 
 ROTATED = {"max-size": "10m", "max-file": "3"}
 
@@ -123,13 +120,12 @@ async def flood(web: Any, lines: int) -> None:
         await asyncio.sleep(0.01)
 
 
-@pytest.mark.usefixtures("often")
 async def test_a_blocked_outlet_is_at_risk_until_it_is_open(engine: Any, reading: Any) -> None:
     web = engine.add("web", options=ROTATED)
     calm = engine.add("calm")
     origin = f"docker:{web.id}"
     out = RecordingOutlet(settle=True)
-    async with reading(outlet=out):
+    async with reading(outlet=out, pace=OFTEN):
         await flood(web, 1000)
         calm.print("one")
         await out.until(lambda: len(out.lines()) == 1001)
@@ -148,11 +144,10 @@ async def test_a_blocked_outlet_is_at_risk_until_it_is_open(engine: Any, reading
         await until(lambda: out.risks == {origin: None})
 
 
-@pytest.mark.usefixtures("often")
 async def test_a_container_that_has_said_all_is_not_at_risk(engine: Any, reading: Any) -> None:
     web = engine.add("web", options=ROTATED)
     out = RecordingOutlet(settle=True)
-    async with reading(outlet=out):
+    async with reading(outlet=out, pace=OFTEN):
         await flood(web, 1000)
         await out.until_lines(1000)
         out.shut()
@@ -161,13 +156,12 @@ async def test_a_container_that_has_said_all_is_not_at_risk(engine: Any, reading
         assert out.risks == {}
 
 
-@pytest.mark.usefixtures("often")
 async def test_a_container_that_was_quiet_before_the_engine_went_away(
     engine: Any, reading: Any
 ) -> None:
     web = engine.add("web", options=ROTATED)
     origin = f"docker:{web.id}"
-    async with reading() as out:
+    async with reading(pace=OFTEN) as out:
         await flood(web, 1000)
         await asyncio.sleep(1.5)
         await engine.stop()
@@ -178,12 +172,11 @@ async def test_a_container_that_was_quiet_before_the_engine_went_away(
         await until(lambda: out.risks[origin] is None)
 
 
-@pytest.mark.usefixtures("often")
 async def test_a_container_that_has_ended_is_not_at_risk(engine: Any, reading: Any) -> None:
     web = engine.add("web", options=ROTATED)
     origin = f"docker:{web.id}"
     out = RecordingOutlet(settle=True)
-    async with reading(outlet=out):
+    async with reading(outlet=out, pace=OFTEN):
         await flood(web, 1000)
         await out.until_lines(1000)
         out.shut()

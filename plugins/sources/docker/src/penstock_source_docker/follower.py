@@ -25,11 +25,8 @@ from penstock_source_docker.shared import Shared
 from penstock_source_docker.skips import Skips
 from penstock_source_docker.text import bounded
 
-PATIENCE_S = 5.0
-"""How long the rest of a line may take that is longer than a frame."""
-
 JOURNAL_PATIENCE_S = 1.0
-"""With journald it may never come: it drops the rest of a line that fills its frames."""
+"""With journald the rest of a line may never come: it drops it where it fills its frames."""
 
 STEADY_S = 5.0
 """After a stream that lasted so long the next one is opened without waiting."""
@@ -222,8 +219,9 @@ class Follower:
             self._shared, self.details.id, tty=self.details.config.tty, same_stamp=not journald
         )
         kept = retention(driver.type, driver.config or {})
-        patience = JOURNAL_PATIENCE_S if journald else PATIENCE_S
-        skips, risk = Skips(kept.file), Risk(kept)
+        pace = self._shared.pace
+        patience = JOURNAL_PATIENCE_S if journald else pace.patience_s
+        skips, risk = Skips(kept.file), Risk(kept, pace.behind_ns)
         return Pump(opening, self._sending, skips, risk, tail=start.tail, patience_s=patience)
 
     def _left_at(self) -> Beginning:

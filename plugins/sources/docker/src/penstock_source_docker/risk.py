@@ -23,10 +23,20 @@ BEHIND_NS = 2_000_000_000
 class Risk:
     """The pace of one container's log, by the stamps of what was read of it."""
 
-    __slots__ = ("_began", "_bytes", "_earlier", "_middle", "_newest", "_retention", "_until")
+    __slots__ = (
+        "_began",
+        "_behind",
+        "_bytes",
+        "_earlier",
+        "_middle",
+        "_newest",
+        "_retention",
+        "_until",
+    )
 
-    def __init__(self, retention: Retention) -> None:
+    def __init__(self, retention: Retention, behind_ns: int = BEHIND_NS) -> None:
         self._retention = retention
+        self._behind = behind_ns
         self._began = self._middle = self._newest = self._until = 0
         self._earlier = self._bytes = 0.0
 
@@ -55,7 +65,7 @@ class Risk:
         then and was not read came at the present pace, as far as can be known.
         """
         behind = now - max(self._newest, self._until, opened)
-        if not self._retention.file or not self._bytes or behind < BEHIND_NS:
+        if not self._retention.file or not self._bytes or behind < self._behind:
             return None
         return max(self._retention.held / self._pace - behind, 0.0) / 1e9
 

@@ -13,9 +13,6 @@ from penstock_source_docker.errors import AnswerError, AwayError
 from penstock_source_docker.follower import End, Follower
 from penstock_source_docker.shared import ENGINE_LANE, Shared
 
-IDLE_S = 25.0
-"""A stream that was silent for so long is probed."""
-
 
 class Entry:
     """A container: its follower while there is one, and in the end why there is none."""
@@ -121,7 +118,7 @@ class Roster:
         """Look after silent streams, one after the other."""
         for follower in self.followers:
             try:
-                await follower.probe(IDLE_S)
+                await follower.probe(self._shared.pace.idle_s)
             except (AnswerError, AwayError):
                 continue
 

@@ -13,6 +13,7 @@ from penstock.api import Outlet
 from penstock_source_docker.attributes import Attributes
 from penstock_source_docker.budget import Budgets
 from penstock_source_docker.engine import Engine
+from penstock_source_docker.pace import Pace
 from penstock_source_docker.selection import Selection
 
 ENGINE_LANE = "engine"
@@ -28,6 +29,7 @@ class Shared(Struct, frozen=True, kw_only=True, eq=False):
     engine: Engine
     out: Outlet
     log: logging.Logger
+    pace: Pace
     selection: Selection
     attributes: Attributes
     budgets: Budgets

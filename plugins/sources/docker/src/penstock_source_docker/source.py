@@ -14,6 +14,7 @@ from penstock_source_docker.engine import Engine
 from penstock_source_docker.errors import AwayError
 from penstock_source_docker.host import DEFAULT_HOST, parse_address, resolve
 from penstock_source_docker.own import own_container_id
+from penstock_source_docker.pace import Pace
 from penstock_source_docker.selection import Matches, Selection
 from penstock_source_docker.shared import ENGINE_LANE, Shared
 from penstock_source_docker.watcher import Watcher
@@ -88,6 +89,7 @@ class Docker(Source):
         super().__init__(config)
         if config.host:
             parse_address(config.host)
+        self.pace = Pace()
         self._budgets = Budgets()
         self._engine: Engine | None = None
         self._host_name = ""
@@ -128,6 +130,7 @@ class Docker(Source):
             engine=engine,
             out=out,
             log=self.context.log,
+            pace=self.pace,
             selection=Selection(config.include, config.exclude, own_container_id()),
             attributes=attributes,
             budgets=self._budgets,

@@ -16,9 +16,6 @@ from penstock_source_docker.shared import ENGINE_LANE, Shared
 MOST_WAIT_S = 2.0
 """An engine that is away is looked for again after so long; to ask in vain costs little."""
 
-LIST_EVERY_S = 30.0
-ASSESS_EVERY_S = 1.0
-
 
 class Watcher:
     """Keeps the roster in step with the engine, and comes back to an engine that was away."""
@@ -62,13 +59,13 @@ class Watcher:
             events.close()
 
     async def _follow_events(self, events: Events, roster: Roster) -> None:
-        due = time.monotonic() + LIST_EVERY_S
+        due = time.monotonic() + self._shared.pace.list_every_s
         while event := await events.next(max(due - time.monotonic(), 0)):
             self._take(event, roster)
 
     async def _assess(self, roster: Roster) -> None:
         while True:
-            await asyncio.sleep(ASSESS_EVERY_S)
+            await asyncio.sleep(self._shared.pace.assess_every_s)
             roster.assess()
 
     def _take(self, event: EngineEvent, roster: Roster) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 
 from penstock.admin.status import (
     Buffered,
@@ -27,18 +26,11 @@ from penstock.bus.source_runner import SourceRunner
 from penstock.bus.spooling import SpoolingBuffer
 from penstock.delivery.ledger import Row
 from penstock.delivery.orphans import orphans
+from penstock.plugins import core_version
 from penstock.runtime import Runtime
 from penstock.telemetry import RETRIES, SOURCE_LAG
 
-
-def _version() -> str:
-    try:
-        return version("penstock")
-    except PackageNotFoundError:  # It runs from where it was not installed.
-        return "unknown"
-
-
-VERSION = _version()
+VERSION = core_version()
 
 
 def status(runtime: Runtime, *, listen: str = "") -> Status:

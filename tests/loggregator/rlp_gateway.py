@@ -12,11 +12,13 @@ from typing import Any
 
 from penstock.api.event import EMPTY
 from tests.loggregator.front import Asked, Front, Reply, Wire, bearer
+from tests.loggregator.pacing import paced
 from tests.loggregator.selection import names_of, selectors
 from tests.loggregator.stream import Stream
 from tests.loggregator.uaa import FIREHOSE, LOGS_ADMIN, Uaa
 
 _ROOM = 1000
+"""How many envelopes wait for a stream before ``replay`` waits for it."""
 _PATH = "/v2/read"
 Envelope = dict[str, Any]
 
@@ -80,13 +82,11 @@ class RlpGateway(Front):
 
     async def replay(self, envelopes: Iterable[Envelope], rate: float = 0.0) -> None:
         """Send envelopes at a rate a second; 0: as fast as the streams take them."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        for number, envelope in enumerate(envelopes):
-            while rate and number > rate * (clock() - began):
-                await asyncio.sleep(0.005)
-            while not rate and any(one.queued > _ROOM for one in self.live):
-                await asyncio.sleep(0.001)
+
+        def is_full() -> bool:
+            return any(one.queued > _ROOM for one in self.live)
+
+        async for envelope in paced(envelopes, rate, is_full):
             self.emit(envelope)
 
     async def flushed(self) -> None:

@@ -14,6 +14,7 @@ from tests.loggregator import dropsonde
 from tests.loggregator import websocket as ws
 from tests.loggregator.client import Client
 from tests.loggregator.front import Asked, Front, Reply, Wire, bearer, text
+from tests.loggregator.pacing import paced
 from tests.loggregator.uaa import FIREHOSE, Uaa
 
 _FIREHOSE = re.compile(r"/firehose/([^/]+)")
@@ -99,15 +100,11 @@ class TrafficController(Front):
 
     async def replay(self, payloads: Iterable[bytes], rate: float = 0.0) -> None:
         """Send envelopes at a rate a second; 0: as fast as the connections take them."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        for number, payload in enumerate(payloads):
-            while rate and number > rate * (clock() - began):
-                await asyncio.sleep(0.005)
-            while not rate and any(one.queued > _CHANNEL for one in self.live):
-                await asyncio.sleep(0.001)
-            if not rate and not number % 100:
-                await asyncio.sleep(0)
+
+        def is_full() -> bool:
+            return any(one.queued > _CHANNEL for one in self.live)
+
+        async for payload in paced(payloads, rate, is_full):
             self._emit(payload)
 
     async def flushed(self) -> None:

@@ -43,9 +43,9 @@ class Intake(SourceOutlet):
         self._patience_s = PATIENCE_S
         self._half_bytes = settings.max_memory_bytes // 2
         self._hand_on_bytes = settings.max_memory_bytes // HAND_ON_SHARE
-        self.buffer = self._make(settings)
+        self.buffer = self._make_buffer(settings)
 
-    def _make(self, settings: BufferSettings) -> Buffer:
+    def _make_buffer(self, settings: BufferSettings) -> Buffer:
         if self._spool is None:
             return Buffer(settings, self._wake.set, self._dropped)
         self._spool.count_by = events_by_kind

@@ -21,7 +21,6 @@ from penstock.bus.tasks import spawn
 from penstock.bus.write import Write
 from penstock.delivery.governor import Governor
 from penstock.delivery.page import leave_on_disk
-from penstock.delivery.spool import Spool
 from penstock.guard import blame, close, complain, contained, end, in_time, is_told_to_end
 
 
@@ -47,26 +46,25 @@ class SinkRunner:
         letters = dead_letter or DeadLetterSettings()
         self.settling = Settling(table, sink, services, letters, configuration=configuration)
         self._spool = services.spool(table)
-        self.buffer = self._buffer(buffer or sink.default_buffer, self._spool)
-        self.governor = Governor(retry or RetrySettings())
+        self.buffer = self._make_buffer(buffer or sink.default_buffer)
+        retry = retry or RetrySettings()
+        self.governor = Governor(retry)
         self._schedule = Schedule(sink, self.buffer, self.governor, batch or sink.default_batch)
         if self._spool and isinstance(self.buffer, SpoolingBuffer):
             self.buffer.before_spill = partial(self._schedule.secure, self._spool)
-        self._attempts = Attempts(
-            sink, self.governor, self.settling, services, (retry or RetrySettings()).max_attempts
-        )
+        self._attempts = Attempts(sink, self.governor, self.settling, services, retry.max_attempts)
         self._writing: dict[Write, asyncio.Task[None]] = {}
         self._sleep: asyncio.Future[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self.is_open = False
         self.broken = ""
 
-    def _buffer(self, settings: BufferSettings, spool: Spool | None) -> Buffer:
+    def _make_buffer(self, settings: BufferSettings) -> Buffer:
         settling = self.settling
-        if spool is None:
+        if self._spool is None:
             return Buffer(settings, self.wake, settling.dropped)
         return SpoolingBuffer(
-            settings, self.wake, settling.dropped, spool, self._is_behind, settling.lost
+            settings, self.wake, settling.dropped, self._spool, self._is_behind, settling.lost
         )
 
     # --- what pipelines call -------------------------------------------------------------
@@ -143,16 +141,14 @@ class SinkRunner:
         """
         batches = self._schedule.give_up()
         self.buffer.detach()
-        left = sum(len(batch.events) for batch in batches)
         if self.buffer.keep(batches):
-            if left:
-                self.log.warning("left on disk for later", extra={"events": left})
+            if kept := sum(len(batch.events) for batch in batches):
+                self.log.warning("left on disk for later", extra={"events": kept})
             return 0
         gone = [batch for batch in batches if not leave_on_disk(batch, self.table)]
         for batch in gone:
             self.settling.abandon(batch, reason, commit=commit)
-        left = sum(len(batch.events) for batch in gone)
-        if left:
+        if left := sum(len(batch.events) for batch in gone):
             self.log.error("abandoned at the deadline", extra={"events": left})
         return left
 

@@ -49,7 +49,49 @@ class Nginx:
             return False
 
     def _config(self, folder: Path, upstream_port: int, certificates: Certificates) -> str:
-        locations = f"""
+        locations = _locations(self.https)
+        tls = (
+            f"ssl_certificate {certificates.server};\n"
+            f"    ssl_certificate_key {certificates.server_key};"
+        )
+        return f"""
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+events {{}}
+http {{
+  access_log off;
+{_temporary(folder)}
+  limit_req_zone $binary_remote_addr zone=few:1m rate=5r/s;
+  upstream up {{ server 127.0.0.1:{upstream_port} max_fails=0; }}
+  server {{ listen 127.0.0.1:{self._ports["http"]}; {locations} }}
+  server {{
+    listen 127.0.0.1:{self._ports["https"]} ssl;
+    {tls} {locations}
+  }}
+  server {{
+    listen 127.0.0.1:{self._ports["mutual"]} ssl;
+    {tls}
+    ssl_client_certificate {certificates.ca};
+    ssl_verify_client on; {locations}
+  }}
+}}
+"""
+
+
+def _temporary(folder: Path) -> str:
+    """Return where each module keeps what it cannot hold in memory."""
+    bodies = f"  client_body_temp_path {folder}/nginx.body;"
+    others = (
+        f"  {name}_temp_path {folder}/nginx.{name};"
+        for name in ("proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    return "\n".join([bodies, *others])
+
+
+def _locations(https: str) -> str:
+    """Return what each of the servers answers."""
+    return f"""
     client_max_body_size 50m;
     client_body_buffer_size 1m;
     proxy_http_version 1.1;
@@ -68,37 +110,6 @@ class Nginx:
       if ($http_authorization != "Bearer t0ken") {{ return 401; }}
       proxy_pass http://up;
     }}
-    location /moved {{ return 301 {self.https}/in; }}
+    location /moved {{ return 301 {https}/in; }}
     location /limbo {{ return 444; }}
-"""
-        tls = (
-            f"ssl_certificate {certificates.server};\n"
-            f"    ssl_certificate_key {certificates.server_key};"
-        )
-        return f"""
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/nginx.body;
-  proxy_temp_path {folder}/nginx.proxy;
-  fastcgi_temp_path {folder}/nginx.fastcgi;
-  uwsgi_temp_path {folder}/nginx.uwsgi;
-  scgi_temp_path {folder}/nginx.scgi;
-  limit_req_zone $binary_remote_addr zone=few:1m rate=5r/s;
-  upstream up {{ server 127.0.0.1:{upstream_port} max_fails=0; }}
-  server {{ listen 127.0.0.1:{self._ports["http"]}; {locations} }}
-  server {{
-    listen 127.0.0.1:{self._ports["https"]} ssl;
-    {tls} {locations}
-  }}
-  server {{
-    listen 127.0.0.1:{self._ports["mutual"]} ssl;
-    {tls}
-    ssl_client_certificate {certificates.ca};
-    ssl_verify_client on; {locations}
-  }}
-}}
 """

@@ -66,23 +66,20 @@ class Connection(asyncio.Protocol):
         self._handed = 0
         self._is_ready = False
         self._is_paused = False
-        self._is_finishing = False
         self._is_turning = False
         self._is_half_closed = False
         self._is_scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._acceptance: asyncio.TimerHandle | None = None
         self._made_at = 0.0
+        self.is_finishing = False
+        """Whether it ends once everything that waits is sent."""
         self.ready: asyncio.Future[None] = loop.create_future()
         """Done when writes can be sent."""
         self.ended: asyncio.Future[str] = loop.create_future()
         """Done at the end, with the reason; it is empty after ``finish`` and a clean end."""
         self.gone: asyncio.Future[None] = loop.create_future()
         """Done when the socket is closed too."""
-
-    @property
-    def is_finishing(self) -> bool:
-        return self._is_finishing
 
     @property
     def peer_reads(self) -> bool:
@@ -115,7 +112,7 @@ class Connection(asyncio.Protocol):
 
     def finish(self) -> None:
         """End the sending side behind the last write, so that the peer can say that it read all."""
-        self._is_finishing = True
+        self.is_finishing = True
         if self._is_ready:
             self._pump()
 
@@ -183,7 +180,7 @@ class Connection(asyncio.Protocol):
             self.end("the receiver closed the connection")
 
     def eof_received(self) -> bool:
-        has_ended = self._is_turning or (self._is_finishing and not self._waiting)
+        has_ended = self._is_turning or (self.is_finishing and not self._waiting)
         if has_ended and self._all_acknowledged():
             # With anything unread its kernel would have sent a reset.
             self._window.deliver()
@@ -242,7 +239,7 @@ class Connection(asyncio.Protocol):
             self._send_group(GATHER_BYTES)
         if not self._is_live:
             return  # What waits fails with the rest, as soon as asyncio tells of the end.
-        if self._is_finishing and not self._waiting:
+        if self.is_finishing and not self._waiting:
             self._half_close()
         self._settle()
         if self._may_send and not self._window.is_tight:

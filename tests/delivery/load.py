@@ -25,6 +25,12 @@ class Load:
             self._origin.write([f"{lane} {self._source}{self.count}"], lane)
             self.count += 1
 
+    async def offer(self, count: int) -> None:
+        """Write so many lines, as fast as they are read while nobody holds the source back."""
+        for _ in range(count // 30):
+            self.write(30)
+            await asyncio.sleep(0.002)
+
     async def run(self) -> None:
         while True:
             self.write(3)

@@ -24,13 +24,6 @@ def settings(type_: str, when_full: str, disk: int = DISK_BYTES) -> BufferSettin
     )
 
 
-async def offered(lab: DurableLab, lines: Load, count: int) -> None:
-    """Offer so many lines, as fast as they are read."""
-    for _ in range(count // 30):
-        lines.write(30)
-        await asyncio.sleep(0.002)
-
-
 async def paced(lab: DurableLab, lines: Load, count: int) -> None:
     """Offer so many lines, as fast as the disk of one sink keeps up."""
     spool = lab.services.spools["sinks.x"]
@@ -57,7 +50,7 @@ async def test_block_waits_and_loses_nothing(durable: DurableLab, type_: str) ->
     far, lines = durable.destination("x"), Load(durable, "a")
     far.fail()
     runtime = await durable.start(durable.plan(main="a > x y"))
-    await offered(durable, lines, 9000)
+    await lines.offer(9000)
     await asyncio.sleep(20)
     assert runtime.graph.sources["a"].outlet.blocked_on == "sinks.x"
     assert durable.services.ledger.received["sources.a"] < 9000
@@ -79,7 +72,7 @@ async def test_what_is_dropped_is_counted_to_the_event(
     far, lines = durable.destination("x"), Load(durable, "a")
     far.fail()
     await durable.start(durable.plan(main="a > x y"))
-    await offered(durable, lines, 9000)
+    await lines.offer(9000)
     await durable.until(lambda: len(durable.lines("y")) == 9000)
     dropped = durable.outcomes("x")[f"dropped {when_full}"]
     assert 0 < dropped < 9000
@@ -125,7 +118,7 @@ async def test_a_burst_that_the_disk_cannot_follow_costs_only_itself(
     assert "dropped drop_oldest" not in durable.outcomes("x")
     await asyncio.sleep(1)
     durable.disk.stand_still()
-    await offered(durable, lines, 3000)
+    await lines.offer(3000)
     assert durable.runtime
     assert durable.runtime.graph.sinks["x"].buffer.heap_bytes <= SMALL
     assert 0 < durable.outcomes("x")["dropped drop_oldest"] <= 3000
@@ -149,7 +142,7 @@ async def test_all_sinks_together_keep_to_the_budget(durable: DurableLab) -> Non
         durable.destination(sink).fail()
     lines = Load(durable, "a")
     await durable.start(durable.plan(main="a > x y z"))
-    await offered(durable, lines, 9000)
+    await lines.offer(9000)
     await asyncio.sleep(20)
     budget = durable.journal_of_state.budget
     assert budget.used == disk_bytes(durable, "x", "y", "z")
@@ -169,10 +162,10 @@ async def test_room_that_one_sink_gives_back_is_used_by_another(durable: Durable
         durable.destination(sink).fail()
     lines, others = Load(durable, "a"), Load(durable, "b")
     runtime = await durable.start(durable.plan(main="a > x", other="b > y"))
-    await offered(durable, lines, 9000)
+    await lines.offer(9000)
     await asyncio.sleep(10)
     assert disk_bytes(durable, "x") > 30_000
-    await offered(durable, others, 3000)
+    await others.offer(3000)
     await asyncio.sleep(10)
     assert runtime.graph.sources["b"].outlet.blocked_on == "sinks.y"
     durable.destination("x").mend()
@@ -191,7 +184,7 @@ async def test_without_a_disk_budget_a_sink_still_delivers(durable: DurableLab, 
     far, lines = durable.destination("x"), Load(durable, "a")
     far.fail()
     await durable.start(durable.plan(main="a > x"))
-    await offered(durable, lines, 3000)
+    await lines.offer(3000)
     await asyncio.sleep(10)
     assert disk_bytes(durable, "x") <= PAGE
     assert type_ == "disk" or not any(unit.pages for unit in durable.disk.units)

@@ -17,12 +17,6 @@ def buffer(type_: str) -> BufferSettings:
     return BufferSettings(type=type_, max_memory_bytes=SMALL, max_disk_bytes=FOREVER)  # type: ignore[arg-type]
 
 
-async def offered(lab: DurableLab, lines: Load, count: int) -> None:
-    for _ in range(count // 30):
-        lines.write(30)
-        await asyncio.sleep(0.002)
-
-
 @pytest.mark.parametrize("type_", ["overflow", "disk"])
 async def test_what_a_removed_sink_leaves_is_on_disk_and_is_not_forgotten(
     durable: DurableLab, type_: str
@@ -32,11 +26,11 @@ async def test_what_a_removed_sink_leaves_is_on_disk_and_is_not_forgotten(
     lines = Load(durable, "a")
     durable.destination("y").fail()
     await durable.start(durable.plan(main="a > x y"))
-    await offered(durable, lines, 3000)
+    await lines.offer(3000)
     read = durable.services.ledger.total("sinks.y").read
     assert await durable.reload(durable.plan(main="a > x"))
     await durable.until(lambda: durable.journal.count("close sinks.y"))
-    await offered(durable, lines, 300)
+    await lines.offer(300)
     assert await durable.stop() == 0
     lines.check(durable.lines("x"))
     kept = durable.shut()
@@ -64,14 +58,14 @@ async def test_a_sink_that_comes_back_goes_on_where_it_left(durable: DurableLab)
     lines = Load(durable, "a")
     durable.destination("y").fail()
     await durable.start(durable.plan(main="a > x y"))
-    await offered(durable, lines, 3000)
+    await lines.offer(3000)
     assert await durable.reload(durable.plan(main="a > x"))
     await durable.until(lambda: durable.journal.count("close sinks.y"))
     await durable.until(lambda: durable.spooled("y") == 3000)
     durable.destination("y").mend()
     assert await durable.reload(durable.plan(main="a > x y"))
     await durable.destination("y").until_lines(3000)
-    await offered(durable, lines, 300)
+    await lines.offer(300)
     assert await durable.stop() == 0
     lines.check(durable.lines("y"))
     assert durable.outcomes("y") == {"delivered": 3300}
@@ -90,7 +84,7 @@ async def test_a_changed_sink_goes_on_in_order(
         lines = steady
         far.fail()
         await durable.start(durable.plan(main="a > x y"))
-        await offered(durable, lines, 3000)
+        await lines.offer(3000)
         durable.settings(
             "x", buffer=buffer(after), batch=BatchSettings(max_events=70, max_wait_ms=0)
         )
@@ -148,12 +142,12 @@ async def test_a_refused_reload_leaves_the_spool_to_whom_it_belongs(durable: Dur
     far, lines = durable.destination("x"), Load(durable, "a")
     far.fail()
     await durable.start(durable.plan(main="a > x"))
-    await offered(durable, lines, 1500)
+    await lines.offer(1500)
     durable.settings("x", buffer=buffer("disk"))
     durable.destination("z").open_failure = ConfigError("mend me")
     assert not await durable.reload(durable.plan(main="a > x z"))
     assert not await durable.reload(ConfigError("a bad file"))
-    await offered(durable, lines, 1500)
+    await lines.offer(1500)
     far.mend()
     await far.until_lines(3000)
     assert await durable.stop() == 0

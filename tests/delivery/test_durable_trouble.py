@@ -26,19 +26,13 @@ def buffer(type_: str) -> BufferSettings:
     return BufferSettings(type=type_, max_memory_bytes=SMALL, max_disk_bytes=FOREVER)  # type: ignore[arg-type]
 
 
-async def offered(lab: DurableLab, lines: Load, count: int) -> None:
-    for _ in range(count // 30):
-        lines.write(30)
-        await asyncio.sleep(0.002)
-
-
 @pytest.mark.parametrize("type_", ["memory", "overflow", "disk"])
 async def test_live_sinks_are_served_from_memory(durable: DurableLab, type_: str) -> None:
     durable.settings("x", buffer=buffer(type_))
     durable.disk.error = FULL
     lines = Load(durable, "a")
     await durable.start(durable.plan(main="a > x"))
-    await offered(durable, lines, 3000)
+    await lines.offer(3000)
     await durable.destination("x").until_lines(3000)
     durable.disk.error = ""
     await asyncio.sleep(3)
@@ -61,7 +55,7 @@ async def test_a_dead_sink_blocks_until_the_disk_is_back(
     if when == "before":
         durable.disk.error = FULL
     runtime = await durable.start(durable.plan(main="a > x"))
-    await offered(durable, lines, 3000)
+    await lines.offer(3000)
     durable.disk.error = FULL
     lines.write(6000)
     await asyncio.sleep(20)
@@ -86,7 +80,7 @@ async def test_a_buffer_that_cannot_be_read_waits_and_goes_on(
     far, lines = durable.destination("x"), Load(durable, "a")
     far.fail()
     await durable.start(durable.plan(main="a > x"))
-    await offered(durable, lines, 6000)
+    await lines.offer(6000)
     await asyncio.sleep(1)
     durable.disk.error = "disk I/O error"
     far.mend()
@@ -112,7 +106,7 @@ async def test_a_disk_that_comes_and_goes_costs_nothing(durable: DurableLab) -> 
             far.mend()
         else:
             far.fail()
-        await offered(durable, lines, 90)
+        await lines.offer(90)
         await asyncio.sleep(chance.choice([0.1, 1, 3]))
     durable.disk.error = ""
     for sink in "xy":
@@ -129,7 +123,7 @@ async def test_a_disk_that_hangs_holds_up_no_sink_and_no_stop(durable: DurableLa
     lines = Load(durable, "a")
     await durable.start(durable.plan(main="a > x"))
     durable.disk.stand_still()
-    await offered(durable, lines, 900)
+    await lines.offer(900)
     await durable.destination("x").until_lines(900)
     assert await durable.stop() == 0
     durable.disk.go_on()
@@ -144,7 +138,7 @@ async def left_on_disk(durable: DurableLab, count: int) -> int:
     durable.destination("x").fail()
     lines = Load(durable, "a")
     await durable.start(durable.plan(main="a > x"))
-    await offered(durable, lines, count)
+    await lines.offer(count)
     assert await durable.stop() == 0
     durable.shut()
     durable.destination("x").mend()
@@ -282,7 +276,7 @@ async def test_a_full_file_system_blocks_and_recovers_by_itself(small_disk: Path
     far, lines = lab.destination("x"), Load(lab, "a")
     far.fail()
     await lab.start(lab.plan(main="a > x"))
-    await offered(lab, lines, 3000)
+    await lines.offer(3000)
     filler = fill(small_disk)
     lines.write(60_000)
     await asyncio.sleep(30)
@@ -304,7 +298,7 @@ async def test_a_start_on_a_full_file_system_forgets_nothing(small_disk: Path) -
     far, lines = lab.destination("x"), Load(lab, "a")
     far.fail()
     await lab.start(lab.plan(main="a > x"))
-    await offered(lab, lines, 3000)
+    await lines.offer(3000)
     assert await lab.stop() == 0
     lab.shut()
     filler = fill(small_disk)

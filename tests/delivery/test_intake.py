@@ -207,3 +207,15 @@ async def test_an_intake_waits_if_its_owner_chose_to_block() -> None:
     assert not waiting.done(), "one lane may use an eighth of the buffer"
     waiting.cancel()
     assert intake.leave() == 1
+
+
+async def test_what_comes_after_the_rest_was_put_away_is_not_taken() -> None:
+    services = Services()
+    intake = Intake("sources.hose", "hose", services, BufferSettings(type="memory"))
+    intake.leave()
+    event = Log(1, "late")
+    sending = asyncio.create_task(intake.send(Batch(ORIGIN, (event,), heap_size((event,)))))
+    await asyncio.wait((sending,), timeout=0.05)
+    sending.cancel()
+    assert services.ledger.received == {}, "nobody would ever account for it"
+    assert intake.buffer.is_empty

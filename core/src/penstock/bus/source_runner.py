@@ -82,7 +82,7 @@ class SourceRunner:
             self.intake.end()
 
     async def stop(self) -> None:
-        """Close the source; nothing that it still sends is taken."""
+        """Close the source; nothing that it still sends reaches a sink in this process."""
         self.outlet.shut()
         await close(self.source, self.log)
 

@@ -219,3 +219,16 @@ async def test_what_comes_after_the_rest_was_put_away_is_not_taken() -> None:
     sending.cancel()
     assert services.ledger.received == {}, "nobody would ever account for it"
     assert intake.buffer.is_empty
+
+
+@pytest.mark.timeout(30)
+async def test_a_stop_with_many_batches_looks_at_each_of_them_once(tmp_path: Path) -> None:
+    event = Log(1, "x")
+    batch = Batch(ORIGIN, (event,), heap_size((event,)))
+    with open_services(str(tmp_path), 1 << 30) as services:
+        intake = Intake("sources.hose", "hose", services, BufferSettings(max_memory_bytes=1 << 27))
+        intake.buffer.attach()
+        for _ in range(60_000):
+            await intake.send(batch)
+        assert intake.leave() == 0, "what shares no page with what a sink abandoned goes to disk"
+        assert services.spools["sources.hose"].events == 60_000

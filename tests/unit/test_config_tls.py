@@ -8,7 +8,7 @@ import pytest
 from tests.system.parts.tls import Certificates
 
 from penstock.api import ConfigError, TlsSettings, tls_context
-from penstock.config.load import load
+from penstock.config.load import load, load_plan
 
 
 @pytest.fixture
@@ -68,3 +68,21 @@ def test_check_names_the_line_but_not_where_the_outside_is_unknown(tmp_path: Pat
     ]
     assert found.errors[0].startswith(f"{file}:6:")
     assert load(str(file), environ=None).errors == ()
+
+
+def test_a_renewed_file_is_another_plan(tmp_path: Path, files: dict[str, Path]) -> None:
+    """Or a reload would go on with the certificate that it replaces."""
+    file = tmp_path / "penstock.toml"
+    file.write_text(
+        "[sources.demo]\n[sinks.central]\ntype = 'syslog'\naddress = 'tls://127.0.0.1:6514'\n"
+        f"tls = {{ ca_file = '{files['ca']}', cert_file = '{files['cert']}', "
+        f"key_file = '{files['key']}' }}\n"
+        "[sinks.plain]\ntype = 'console'\n"
+        "[pipelines.main]\nsources = ['demo']\nsinks = ['central', 'plain']\n"
+    )
+    before, again = load_plan(str(file)), load_plan(str(file))
+    Certificates(tmp_path)  # Other files in place of those.
+    after = load_plan(str(file))
+    assert before.sinks == again.sinks
+    assert before.sinks["central"] != after.sinks["central"]
+    assert before.sinks["plain"] == after.sinks["plain"]

@@ -92,7 +92,8 @@ def page() -> str:
         "setting of such a name.\n",
         "## Keys of every sink\n\nAs sub-tables, such as `[sinks.central.buffer]`, or in line.\n",
         *_described(_COMMON, "###"),
-        "## tls\n\nAt every component that speaks TLS.\n",
+        "## tls\n\nAt every component that speaks TLS. The files are read at the start and again "
+        "at SIGHUP.\n",
         settings_table(settings_of(TlsSettings)),
         _VALUES,
     ]

@@ -179,7 +179,7 @@ class _Loading:
             components = Components(self._plugins, reader, problems, self._scrubber)
             plan = components.read(group, name, table)
             if plan is not None and self._environ is not None:
-                self._check_tls((group, name), plan, problems)
+                plan = self._with_tls_files((group, name), plan, problems)
             if plan is not None and used:
                 self._components[group][name] = plan
                 if components.made is not None:
@@ -196,18 +196,19 @@ class _Loading:
         for name in check.failed:
             del self._components["transforms"][name]
 
-    def _check_tls(
+    def _with_tls_files(
         self, path: Path, plan: SourcePlan | TransformPlan | SinkPlan, problems: Problems
-    ) -> None:
-        """The files are a part of the outside, as the environment is."""
-        tls = getattr(plan, "tls", NO_TLS)
-        if tls == NO_TLS:
-            return
+    ) -> SourcePlan | TransformPlan | SinkPlan:
+        """Check the files, which are a part of the outside, as the environment is."""
+        if isinstance(plan, TransformPlan) or plan.tls == NO_TLS:
+            return plan
         try:
-            tls_context(tls)
+            tls_context(plan.tls)
+            return msgspec.structs.replace(plan, tls_files=_digest(plan.tls))
         except ConfigError as error:
             key, _, why = str(error).partition(": ")
             problems.error((*path, *key.split(".")), why)
+            return plan
 
     def _extensions(self, settings: PenstockSettings) -> None:
         for index, name in enumerate(settings.extensions):
@@ -278,6 +279,13 @@ class _Loading:
             warnings=(*self._source.warnings, *written(found.warnings)),
             scrub=self._scrubber,
         )
+
+
+def _digest(tls: TlsSettings) -> str:
+    """Return what tells the contents of the files from others."""
+    files = [FilePath(file) for file in (tls.ca_file, tls.cert_file, tls.key_file) if file]
+    digests = [hashlib.sha256(file.read_bytes()).digest() for file in files]
+    return hashlib.sha256(b"".join(digests)).hexdigest() if files else ""
 
 
 def _sample(name: str) -> str:

@@ -83,6 +83,8 @@ class SourcePlan(Struct, frozen=True, kw_only=True):
     component: type[Source]
     config: Component.Config
     tls: TlsSettings = TlsSettings()
+    tls_files: str = ""
+    """Tells what is in the files of ``tls`` from what was in them: one renewed is another plan."""
     buffer: BufferSettings | None = None
     """The intake of a source that cannot be read again; others have none."""
 
@@ -102,6 +104,8 @@ class SinkPlan(Struct, frozen=True, kw_only=True):
     component: type[Sink]
     config: Component.Config
     tls: TlsSettings = TlsSettings()
+    tls_files: str = ""
+    """As of a source."""
     batch: BatchSettings = BatchSettings()
     buffer: BufferSettings = BufferSettings()
     retry: RetrySettings = RetrySettings()

@@ -158,12 +158,12 @@ class FakeEngine:
         container._wake()
         self.emit("destroy", container)
 
-    def emit(self, action: str, container: Container) -> None:
+    def emit(self, action: str, container: Container, time_nano: int = 0) -> None:
         event = {
             "Type": "container",
             "Action": action,
             "Actor": {"ID": container.id, "Attributes": {"name": container.name}},
-            "timeNano": time.time_ns(),
+            "timeNano": time_nano or time.time_ns(),
         }
         self.past.append(event)
         for queue in self._subscribers:

@@ -216,6 +216,22 @@ async def test_missed_events_are_repaired_by_the_list(engine: Any, reading: Any)
     assert names == ["missed", "renamed"]
 
 
+async def test_events_that_overtook_one_another_are_all_heeded(engine: Any, reading: Any) -> None:
+    async with reading() as out:
+        now = time.time_ns()
+        both = [engine.add(name, created=now, started=0, running=False) for name in ("one", "two")]
+        for one in both:
+            engine.emit("create", one)
+        await asyncio.sleep(0.2)  # Both are inspected, and wait for their start.
+        for one in both:
+            one.start()
+            one.print(one.name)
+        engine.emit("start", both[1], now + SECOND)
+        engine.emit("start", both[0], now + SECOND - 1000)
+        await out.until_lines(2, timeout=10)
+    assert sorted(out.lines()) == ["one", "two"]
+
+
 async def test_a_container_that_was_never_seen_alive_is_a_gap(engine: Any, reading: Any) -> None:
     async with reading() as out:
         ghost = engine.add("ghost")

@@ -24,6 +24,8 @@ class Watcher:
         self._shared = shared
         self._backoff = Backoff(most=MOST_WAIT_S)
         self._last_event = shared.last_event
+        self._heeded = shared.last_event
+        """Of the subscription before this one."""
         self._falls = shared.engine.clock.falls
         self._complaint = ""
         self._has_listed = False
@@ -46,6 +48,7 @@ class Watcher:
         """Subscribe, then list, so that nothing is started in between; raise where that ends."""
         engine = self._shared.engine
         await engine.negotiate()
+        self._heeded = self._last_event
         events = Events(await engine.events(self._last_event + 1))
         try:
             await self._list(roster)
@@ -70,7 +73,8 @@ class Watcher:
 
     def _take(self, event: EngineEvent, roster: Roster) -> None:
         # A new subscription repeats what came at the same time as the last event of the old one.
-        if event.time_nano and event.time_nano <= self._last_event:
+        # Within one the times tell nothing: Docker sends what comes at once in any order.
+        if event.time_nano and event.time_nano <= self._heeded:
             return
         self._last_event = max(self._last_event, event.time_nano)
         container = event.actor.id

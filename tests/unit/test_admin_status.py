@@ -65,6 +65,19 @@ async def test_the_process_is_named(seen: SeenLab) -> None:
     assert (process.listen, process.trouble) == ("", "")
 
 
+async def test_a_source_that_runs_and_cannot_read_is_shown_until_it_can(seen: SeenLab) -> None:
+    await seen.start(seen.plan(main="a > x"))
+    assert seen.runtime
+    source = seen.runtime.graph.sources["a"].source
+    source.trouble = "the gateway is away"
+    health, status = await seen.health(), await seen.status()
+    assert [str(one) for one in health.problems] == ["sources.a: waiting: the gateway is away"]
+    (shown,) = [one for one in status.sources if one.table == "sources.a"]
+    assert (shown.state, shown.trouble) == ("waiting", "the gateway is away")
+    source.trouble = ""
+    assert (await seen.health()).ready
+
+
 async def test_a_sink_that_is_down_is_shown_until_it_is_back(seen: SeenLab) -> None:
     await seen.start(seen.plan(main="a > x y"))
     assert (await seen.health()).ready

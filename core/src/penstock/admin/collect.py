@@ -94,8 +94,9 @@ def _problems(runtime: Runtime) -> Iterator[Problem]:
         yield Problem("", "starting or stopping")
         return
     for source in runtime.graph.sources.values():
-        if source.state in ("waiting", "not open"):
-            yield Problem(source.table, source.state, source.governor.trouble)
+        state, trouble = _state(source)
+        if state in ("waiting", "not open"):
+            yield Problem(source.table, state, trouble)
     for sink in runtime.graph.sinks.values():
         if sink.table not in runtime.plan.broken:
             yield from _sink_problem(sink)
@@ -119,12 +120,12 @@ def _source(runtime: Runtime, runner: SourceRunner) -> SourceStatus:
     services, table, type_ = runtime.services, runner.table, runner.source.name
     received, duplicates, gaps = services.ledger.source(table)
     seconds = services.risks.of(table).values()
-    state = runner.state
+    state, trouble = _state(runner)
     return SourceStatus(
         table=table,
         type=type_,
         state=state,
-        trouble="" if state in ("running", "ended") else runner.governor.trouble,
+        trouble=trouble,
         blocked_on=runner.outlet.blocked_on,
         received=received,
         duplicates=duplicates,
@@ -133,6 +134,14 @@ def _source(runtime: Runtime, runner: SourceRunner) -> SourceStatus:
         time_to_loss_s=min(seconds, default=None),
         buffer=_buffered(runner.intake.buffer) if runner.intake else None,
     )
+
+
+def _state(runner: SourceRunner) -> tuple[str, str]:
+    """Return what a source does, and what keeps it from running."""
+    state, trouble = runner.state, runner.source.trouble
+    if state == "running" and trouble:
+        return "waiting", str(trouble)  # A plugin may set anything.
+    return state, "" if state in ("running", "ended") else runner.governor.trouble
 
 
 def _absent(runtime: Runtime, table: str, state: str, reason: str) -> SourceStatus:

@@ -78,6 +78,10 @@ class Source(Component):
     Set it on the class or, where it depends on the settings, on the instance: ``check`` finds out
     by it which kinds no sink would carry.
     """
+    trouble: str = ""
+    """What keeps ``run`` from reading at the moment, set and emptied by itself; ``status`` and
+    ``health`` show it. What ``run`` raises is shown without that.
+    """
 
     async def open(self) -> None:
         """Make ready. Fail here if nothing will ever come."""

@@ -42,8 +42,7 @@ class SourceRunner:
         self.broken = ""
         self.refused = False
         """Whether an operator has to see to what failed last."""
-        self._is_open = False
-        self._is_reading = False
+        self._is_open = self._is_reading = False
 
     @property
     def state(self) -> str:

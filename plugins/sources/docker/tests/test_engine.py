@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from penstock.api import ConfigError, RetryableError
+from penstock.testing import RecordingOutlet
 from penstock_source_docker.pace import Pace
 from penstock_source_docker.paths import ALLOWED
 from penstock_source_docker.source import Docker
@@ -186,6 +187,25 @@ async def test_the_engine_vanishes_and_comes_back(engine: Any, reading: Any, cap
     assert out.gaps == []
     away = [record for record in caplog.records if "away" in record.getMessage()]
     assert all(record.levelno == logging.WARNING for record in away)
+
+
+async def test_that_the_engine_is_away_is_shown(engine: Any) -> None:
+    source = Docker(Docker.Config(host=engine.host))
+    await source.open()
+    reading = asyncio.create_task(source.run(RecordingOutlet()))
+    async with asyncio.timeout(10):
+        while not engine.subscribed:
+            await asyncio.sleep(0.01)
+        assert source.trouble == ""
+        await engine.stop()
+        while "No such file" not in source.trouble:
+            await asyncio.sleep(0.01)
+        await engine.start()
+        while source.trouble:
+            await asyncio.sleep(0.01)
+    reading.cancel()
+    await asyncio.wait((reading,))
+    await source.close()
 
 
 async def test_missed_events_are_repaired_by_the_list(engine: Any, reading: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct, field
@@ -42,6 +42,8 @@ class Shared(Struct, frozen=True, kw_only=True, eq=False):
     start_lines: int
     began: int
     """The engine's time when the source first began: a container is older, or it is not."""
+    troubled: Callable[[str], None]
+    """Told what keeps the engine from being read; nothing once it is read again."""
     last_event: int
     """The time of the last event that was heeded, in this process or before."""
     scans: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_SCANS))

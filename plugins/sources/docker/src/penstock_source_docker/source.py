@@ -141,4 +141,8 @@ class Docker(Source):
             start_lines=config.start_lines,
             began=began,
             last_event=last_event,
+            troubled=self._troubled,
         )
+
+    def _troubled(self, trouble: str) -> None:
+        self.trouble = trouble

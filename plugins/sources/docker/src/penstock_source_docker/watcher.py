@@ -109,12 +109,14 @@ class Watcher:
     def _arrived(self) -> None:
         self._backoff.reset()
         self._shared.up.set()
+        self._shared.troubled("")
         if self._complaint:
             self._complaint = ""
             self._shared.log.info("the engine is back")
 
     def _complain(self, text: str) -> None:
-        """Log a problem once, however often it comes."""
+        """Show a problem, and log it once, however often it comes."""
+        self._shared.troubled(text)
         if text != self._complaint:
             self._complaint = text
             self._shared.log.warning("the engine is away (%s); trying again", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -176,3 +177,26 @@ async def test_the_oldest_are_named_by_size_and_by_age(
     await store.write(Unit(letters=rows))
     found = await store.call(lambda connection: letters.oldest(connection, SINK, excess, before))
     assert "".join(one.response.removeprefix("no ") for one in found) == expected
+
+
+async def test_a_file_that_was_removed_is_put_back(store: Store) -> None:
+    await store.write(Unit(pages=[page(1, "a")], positions={("sources.a", "lane"): b"1"}))
+    shutil.rmtree(store.path.parent)
+    await store.write(Unit(pages=[page(2, "b")]))
+    assert [lines(await store.read((SINK, number))) for number in (1, 2)] == [["a"], ["b"]]
+    assert store.path.stat().st_mode & 0o777 == 0o600
+    other = Store(store.path)
+    try:
+        there = other.open()
+    finally:
+        other.close()
+    assert there.positions == {("sources.a", "lane"): b"1"}
+    assert [head.number for head in there.pages[SINK]] == [1, 2]
+
+
+async def test_a_file_in_place_of_ours_is_left_alone(store: Store) -> None:
+    store.path.rename(store.path.with_name("ours"))
+    store.path.write_text("somebody's")
+    with pytest.raises(StateError, match="another file was put in the place of"):
+        await store.write(Unit(pages=[page(1, "a")]))
+    assert store.path.read_text() == "somebody's"

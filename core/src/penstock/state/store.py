@@ -24,6 +24,7 @@ from penstock.state.pages import (
     encode_batches,
     encode_counts,
 )
+from penstock.state.removal import Place
 from penstock.state.schema import connect
 from penstock.state.sealed import seal, unseal, unsealed
 from penstock.state.unit import Contents, PageKey, StateError, Unit, Written
@@ -39,12 +40,14 @@ class Store:
     """Runs jobs on the state file, one after the other, in a thread of its own.
 
     What the disk refuses raises ``StateError`` from the await; nothing of a unit that failed is
-    there. The connection is made anew after a failure of the disk.
+    there. The connection is made anew after a failure of the disk. A file that somebody removed
+    is put back before the next unit.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
+        self._place: Place | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
 
     def open(self) -> Contents:
@@ -57,7 +60,7 @@ class Store:
 
     async def write(self, unit: Unit) -> Written:
         """Put a unit on disk."""
-        return await self.call(lambda connection: write(connection, unit))
+        return await self.call(lambda connection: write(self._in_place(connection), unit))
 
     async def read(self, page: PageKey) -> list[Batch]:
         """Return a page's batches, without receipts. ``DamagedPageError``: they are lost."""
@@ -93,6 +96,7 @@ class Store:
     def _do(self, job: Callable[[sqlite3.Connection], T]) -> T:
         if self._connection is None:
             self._connection = self.connect()
+            self._place = Place(self.path)
         try:
             return job(self._connection)
         except sqlite3.Error as error:
@@ -100,6 +104,14 @@ class Store:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_FULL:
                 self._disconnect()
             raise
+
+    def _in_place(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        if self._place is None or self._place.is_kept():
+            return connection
+        self._place.put_back(connection)
+        self._disconnect()
+        self._connection, self._place = self.connect(), Place(self.path)
+        return self._connection
 
     def _peek(self) -> Contents:
         if not self.path.exists() or not self.path.stat().st_size:

@@ -74,6 +74,17 @@ async def test_messages_arrive(receiver, authority: trustme.CA, tmp_path: Path) 
     assert server.texts() == lines
 
 
+async def test_a_receiver_that_says_nothing_after_the_handshake(
+    receiver, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """As rsyslog, which sends no tickets where it asks for a client's certificate."""
+    context = server_context(authority)
+    context.num_tickets = 0
+    server = await receiver(tls=context)
+    await deliver(sink_for(server.port, ca_file=files(authority, tmp_path)["ca_file"]), ["one"])
+    assert server.texts() == ["one"]
+
+
 async def test_a_client_certificate_is_shown(
     receiver, authority: trustme.CA, tmp_path: Path
 ) -> None:

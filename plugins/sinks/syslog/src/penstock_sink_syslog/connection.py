@@ -151,6 +151,7 @@ class Connection(asyncio.Protocol):
     # --- what asyncio calls ----------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._made_at = self._loop.time()
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=AHEAD_BYTES)
         if self.ended.done():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import signal
 import time
 from collections.abc import Callable
 
@@ -82,4 +83,30 @@ def test_a_certificate_that_expired(
     certificates.renew_server()
     receiver.start()
     assert finish(router, receiver, container) == 0
+    assert books.outcomes("central") == {"delivered": container.printed()}
+
+
+def test_certificates_that_were_renewed(
+    docker_engine: Engine, rsyslog: Callable[..., Rsyslog], penstock: Runner
+) -> None:
+    """Files of the same names, by another authority: neither end knows the other until SIGHUP."""
+    certificates = Certificates(penstock.folder / "certificates")
+    receiver = rsyslog(certificates=certificates, client_auth=True)
+    books = Books(penstock.folder / "state")
+    tls = f"""
+[sinks.central.tls]
+ca_file = "{certificates.ca}"
+cert_file = "{certificates.client}"
+key_file = "{certificates.client_key}"
+"""
+    router = penstock(to_receiver(docker_engine, receiver.tls, more=tls), state_dir=books.folder)
+    container = Counter(docker_engine, "steady")
+    receiver.wait_for(1)
+    receiver.stop()
+    Certificates(penstock.folder / "certificates")
+    receiver.start()
+    router.wait_for_log("the receiver's certificate")
+    router.send_signal(signal.SIGHUP)
+    repeated = finish(router, receiver, container)
+    assert repeated * len(container.last_line(1)) < WINDOW_BYTES
     assert books.outcomes("central") == {"delivered": container.printed()}

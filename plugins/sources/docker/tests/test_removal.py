@@ -48,3 +48,16 @@ async def test_a_log_that_was_waited_for_has_ended(engine: Any, reading: Any) ->
         engine.remove(web)
         await out.until(lambda: out.retired)
     assert out.gaps == []
+
+
+async def test_a_log_that_is_removed_as_it_is_opened_is_a_gap(engine: Any, reading: Any) -> None:
+    """The engine has answered by then: it says in the stream that there is no file any more."""
+    async with reading() as out:
+        brief = engine.new("brief")
+        brief.print("Error grabbing logs: no such file or directory", kind=3)
+        async with asyncio.timeout(10):
+            while not engine.queries:
+                await asyncio.sleep(0.001)
+        engine.remove(brief)
+        await out.until(lambda: brief.id in out.retired)
+    assert [loss.lane for loss in out.gaps] == [brief.id]

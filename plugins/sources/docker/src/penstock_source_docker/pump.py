@@ -66,7 +66,7 @@ class Pump:
         self.entered = False
         """Whether a stream was opened where it has to be; set back by whoever asks."""
         self.has_read = False
-        """Whether that ever was so."""
+        """Whether one was ever read to its end, and not to the engine's complaint."""
 
     async def run(self, *, follow: bool) -> None:
         """Read from the last line that was sent to the end of the stream.
@@ -81,10 +81,10 @@ class Pump:
         self._risk.read(
             reading.events, reading.lines.size - EVENT_OVERHEAD_BYTES * len(reading.events)
         )
-        self.entered = self.has_read = True
+        self.entered = True
         try:
             reading = await self._pump(reading, follow=follow)
-            self._left, self.reading = reading, None
+            self._left, self.reading, self.has_read = reading, None, True
         except (AwayError, OSError):
             if not self._restarting:
                 raise

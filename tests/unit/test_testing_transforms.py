@@ -176,6 +176,47 @@ async def test_a_transform_that_does_not_let_go() -> None:
     assert "left events behind" in broken.seen
 
 
+async def test_a_transform_that_holds_until_it_is_stopped() -> None:
+    class Patient(Pairs):
+        def flush(self, now: float, final: bool) -> Iterable[Batch]:
+            return super().flush(now, final) if final or now == 0 else []
+
+    await run(TransformUnderTest(Patient).test_flush_gives_up_everything)
+    broken = await fails(Patient, "test_holds_nothing_for_ever")
+    assert "1 events are still held after 10800 s" in broken.seen
+
+
+async def test_a_transform_that_waits_for_longer_than_most_may_say_so() -> None:
+    class Slow(Pairs):
+        def flush(self, now: float, final: bool) -> Iterable[Batch]:
+            return super().flush(now, final) if final or now == 0 or now > 1e9 + 86_400 else []
+
+    class ForADay(TransformUnderTest):
+        may_hold_s = 86_400.0
+
+    await run(ForADay(Slow).test_holds_nothing_for_ever)
+    await fails(Slow, "test_holds_nothing_for_ever")
+
+
+async def test_a_hold_that_is_spent_twice_is_said_so() -> None:
+    class Twice(Pairs):
+        def flush(self, now: float, final: bool) -> Iterable[Batch]:
+            held, self.held = self.held, None
+            return [self.emit(held, held.events, held, held)] if held else []
+
+    broken = await fails(Twice, "test_accounts_for_every_event")
+    assert broken.seen.startswith("a hold was spent that is not held")
+
+
+@pytest.mark.parametrize("test", ["test_keeps_order", "test_keeps_trails", "test_repeats_no_event"])
+async def test_what_is_no_batch_is_named_by_every_test_that_meets_it(test: str) -> None:
+    class Forgetful(Same):
+        def apply(self, batch: Batch) -> Batch:  # type: ignore[return]
+            pass
+
+    assert (await fails(Forgetful, test)).seen == "it returned None"
+
+
 async def test_a_transform_that_hides_its_state() -> None:
     class Secretive(Pairs):
         stateful = False
@@ -189,7 +230,11 @@ async def test_a_transform_that_hides_its_state() -> None:
             self.seen += 1
             return replace(batch, size=batch.size + self.seen)
 
-    assert "first" in (await fails(Counting, "test_is_stateless_unless_it_says_so")).seen
+    seen = (await fails(Counting, "test_is_stateless_unless_it_says_so")).seen
+    first, _, then = seen.partition("… then …")
+    assert first
+    assert then
+    assert first != then
 
 
 async def test_a_transform_that_changes_what_is_shared() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from penstock.api.errors import PluginError
 from penstock.api.event import Batch, Event, Resource, heap_size
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ class Tally:
     @property
     def unexplained(self) -> int:
         """Events that went somewhere else than out: filtered, merged, or held for later."""
-        counts = (self.filtered, self.merged, self.held)
-        return sum(sum(count.values()) for count in counts)
+        return sum(sum(one.values()) for one in (self.filtered, self.merged, self.held))
 
     def clear(self) -> None:
         """Begin the next call's account; what is held stays held."""
@@ -74,8 +74,7 @@ class Tally:
         left_out = len(batch.events) - len(events)
         if not left_out:
             return batch
-        key = (batch.resource.origin, rule)
-        self.filtered[key] = self.filtered.get(key, 0) + left_out
+        _add(self.filtered, (batch.resource.origin, rule), left_out)
         return replace(batch, events=events, size=heap_size(events))
 
     def hold(self, batch: Batch, events: Sequence[Event]) -> Hold:
@@ -100,6 +99,8 @@ class Tally:
         trail = dict.fromkeys(like.trail)
         last = spent[-1].trail if isinstance(like, Hold) and spent else like.trail
         for hold in spent:
+            if hold not in self.holds:
+                raise PluginError("a hold was spent that is not held: spend each once, here")
             trail.update(dict.fromkeys(hold.trail))
             del self.holds[hold]
             _add(self.held, hold.resource.origin, -len(hold.events))
@@ -113,11 +114,10 @@ class Tally:
 def _bind(trail: Sequence[Receipt], last: Sequence[Receipt]) -> None:
     """Have no position committed between batches that went into one event."""
     for receipt in trail:
-        for later in last:
-            if later is not receipt:
-                receipt.bind(later)
+        for later in (one for one in last if one is not receipt):
+            receipt.bind(later)
 
 
-def _add(counts: dict[str, int], origin: str, number: int) -> None:
+def _add(counts: dict[Any, int], key: object, number: int) -> None:
     if number:
-        counts[origin] = counts.get(origin, 0) + number
+        counts[key] = counts.get(key, 0) + number

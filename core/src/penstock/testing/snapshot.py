@@ -18,16 +18,18 @@ def as_text(one: Batch) -> str:
     kinds = [KINDS.get(type(event), "?") for event in one.events]
     resource_text = repr((one.resource.origin, dict(one.resource.attributes), one.resource.tags))
     events = [repr(event) for event in one.events]
-    return f"{resource_text} {one.size} {list(zip(kinds, events, strict=True))}"
+    shown = ", ".join(f"{kind} {text}" for kind, text in zip(kinds, events, strict=True))
+    return f"{resource_text} {one.size} [{shown}]"
 
 
-def changed(before: str, after: str) -> str:
+def changed(before: str, after: str, word: str = "became") -> str:
     """Say where two texts of a batch begin to differ, empty if they do not."""
     if before == after:
         return ""
-    at = next((i for i, pair in enumerate(zip(before, after, strict=False)) if len({*pair}) > 1), 0)
-    start = max(0, at - 30)
-    return f"…{before[start : at + 40]!r} became …{after[start : at + 40]!r}"
+    pairs = enumerate(zip(before, after, strict=False))
+    at = next((i for i, pair in pairs if len({*pair}) > 1), min(len(before), len(after)))
+    start = max(0, at - 40)
+    return f"…{before[start : at + 40]}… {word} …{after[start : at + 40]}…"
 
 
 def _with_mutable_maps(event: Event) -> Event:

@@ -48,7 +48,7 @@ class SourcePositions(SourceRig):
         require(
             not changed,
             self.test_ids_are_stable,
-            seen=f"ids differ: {short(changed)}",
+            seen=f"ids differ: {_first(changed)}",
             do="take time and ordinal from what is read, not from when it is read; or say "
             "`replayable = False`",
         )
@@ -120,6 +120,11 @@ class SourcePositions(SourceRig):
         return outlet, settled
 
     _expected: list[str]
+
+
+def _first(changed: dict[str, tuple[str, str]]) -> str:
+    """Show the first line whose id is another."""
+    return next((f"{was} became {now} ({text!r})" for text, (was, now) in changed.items()), "")
 
 
 def _ids(sent: list[Sent]) -> dict[str, str]:

@@ -16,7 +16,8 @@ class TransformContract(TransformAccount, TransformPurity, TransformInput):
     that the samples do not have.
 
     Cannot check: that what comes out is what the settings ask for; input on which a regular
-    expression of the settings takes for ever, unless ``inputs`` has it.
+    expression of the settings takes for ever, unless ``inputs`` has it; how many events are held
+    at most, where many come that belong together.
     """
 
     penstock_kind: ClassVar[str] = "transform"

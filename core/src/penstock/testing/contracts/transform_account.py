@@ -27,7 +27,7 @@ class TransformAccount(TransformRig):
         require(
             not faults,
             self.test_accounts_for_every_event,
-            seen=short("; ".join(faults[:2])),
+            seen="; ".join(faults[:2]),
             do="leave events out with `keep`, hold them back with `hold`, join them with `emit`",
         )
 
@@ -53,6 +53,23 @@ class TransformAccount(TransformRig):
             self.test_flush_gives_up_everything,
             seen=f"{held} events are still held",
             do="emit every hold when `final` is true, however short it was held",
+        )
+
+    def test_holds_nothing_for_ever(self) -> None:
+        """``flush`` gives up what was held long enough, also without ``final``."""
+        transform = self.make_transform()
+        for batch in self._all_inputs():
+            listed(transform.apply(batch))
+        for number in range(4):
+            listed(transform.flush(1e9 + number * self.may_hold_s, False))
+        held = sum(len(hold.events) for hold in transform.tally.holds)
+        require(
+            not held,
+            self.test_holds_nothing_for_ever,
+            seen=f"{held} events are still held after {3 * self.may_hold_s:g} s: what is read "
+            "stays uncommitted behind them",
+            do="note `now` at the first `flush` that sees a hold, and emit it a limit of yours "
+            "later; `may_hold_s` of the test says how long that may be",
         )
 
     def test_says_that_it_is_stateful(self) -> None:
@@ -87,7 +104,7 @@ class TransformAccount(TransformRig):
         require(
             not lost and all(batch.trail for batch in outputs if len(batch.events)),
             self.test_keeps_trails,
-            seen=f"events came out without their receipts: {short(lost)}",
+            seen=f"{len(lost)} events came out without their receipts: {', '.join(lost[:1])}",
             do="make batches with `msgspec.structs.replace(batch, …)`, `keep` or `emit`: a "
             "receipt too many only delays, one too few loses events",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from penstock.api.event import Batch
 from penstock.testing.contracts.secrets import Eavesdropper
-from penstock.testing.contracts.transform_rig import TransformRig, ids, listed, sample_batches
+from penstock.testing.contracts.transform_rig import TransformRig, ids, made_by, sample_batches
 from penstock.testing.hostile import hostile_batches
 from penstock.testing.obligation import require, short
 
@@ -36,7 +36,7 @@ class TransformInput(TransformRig):
         for what, batch in {**hostile_batches(), **_samples_by_number()}.items():
             error = None
             try:
-                listed(self.make_transform().apply(batch))
+                made_by(self.make_transform().apply(batch))
             except Exception as raised:
                 error = raised
             require(
@@ -53,7 +53,7 @@ class TransformInput(TransformRig):
             transform = self.make_transform()
             for batch in self._all_inputs():
                 try:
-                    listed(transform.apply(batch))
+                    made_by(transform.apply(batch))
                 except Exception as error:
                     heard.hear(error)
         self._require_silence(secrets, heard.said, self.test_no_secret_is_said)

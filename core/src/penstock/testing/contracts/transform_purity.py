@@ -6,7 +6,13 @@ import asyncio
 
 from penstock.api.event import Batch
 from penstock.testing.contracts.base import asynchronous
-from penstock.testing.contracts.transform_rig import TransformRig, listed, made_by, sample_batches
+from penstock.testing.contracts.transform_rig import (
+    RETURN,
+    TransformRig,
+    listed,
+    made_by,
+    sample_batches,
+)
 from penstock.testing.loop_guard import LoopGuard
 from penstock.testing.obligation import require, short
 from penstock.testing.snapshot import as_text, changed, with_mutable_parts
@@ -54,7 +60,7 @@ class TransformPurity(TransformRig):
         require(
             first == second,
             self.test_is_repeatable,
-            seen=f"first {short(first)}, then {short(second)}",
+            seen=changed(" | ".join(first), " | ".join(second), "then"),
             do="let the output depend on the settings and the batch alone, not on time or chance",
         )
 
@@ -64,12 +70,12 @@ class TransformPurity(TransformRig):
         if transform.stateful:
             return
         inputs = self.inputs()
-        first = [[as_text(made) for made in listed(transform.apply(one))] for one in inputs]
-        again = [[as_text(made) for made in listed(transform.apply(one))] for one in inputs]
+        first = [as_text(made) for one in inputs for made in listed(transform.apply(one))]
+        again = [as_text(made) for one in inputs for made in listed(transform.apply(one))]
         require(
             first == again,
             self.test_is_stateless_unless_it_says_so,
-            seen=f"first {short(first)}, then {short(again)}",
+            seen=changed(" | ".join(first), " | ".join(again), "then"),
             do="set `stateful = True`, or forget each batch before the next",
         )
 
@@ -90,7 +96,7 @@ class TransformPurity(TransformRig):
             not wrong,
             self.test_returns_batches,
             seen=f"it returned {short(wrong[0]) if wrong else ''}",
-            do="return the batch, a list of batches, or an empty list: never None, events or text",
+            do=RETURN,
         )
 
     @asynchronous

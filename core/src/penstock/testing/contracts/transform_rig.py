@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 import msgspec
 
@@ -15,12 +16,18 @@ from penstock.delivery.receipts import BatchReceipt, Lane
 from penstock.testing.contracts.component import ComponentContract
 from penstock.testing.events import WEB, batch, log, one_of_each, resource
 from penstock.testing.hostile import hostile_batches
+from penstock.testing.obligation import ObligationError, short
 
+RETURNED = "``apply`` returns a batch or several, ``flush`` several: nothing else comes out."
+RETURN = "return the batch, a list of batches, or an empty list: never None, events or text"
 DB = resource("docker:" + "db" * 32, {"container.name": "db-1"}, {"env": "test"})
 
 
 class TransformRig(ComponentContract):
     """What a subclass of ``TransformContract`` gives."""
+
+    may_hold_s: ClassVar[float] = 3600.0
+    """How long an event may be held, with the settings of ``make_transform``."""
 
     def make_transform(self) -> Transform:
         """Return a new transform with settings that let it act on ``inputs``."""
@@ -97,7 +104,10 @@ def made_by(result: object) -> list[object]:
 
 def listed(made: Batch | Iterable[Batch]) -> list[Batch]:
     """Return the batches that a call made."""
-    return [made] if isinstance(made, Batch) else list(made)
+    batches = made_by(made)
+    if wrong := [one for one in batches if not isinstance(one, Batch)]:
+        raise ObligationError(RETURNED, f"it returned {short(wrong[0])}", RETURN)
+    return [one for one in batches if isinstance(one, Batch)]
 
 
 class _Faults(logging.Handler):

@@ -191,6 +191,17 @@ async def test_a_sink_that_never_returns() -> None:
     assert "did not return within" in broken.seen
 
 
+async def test_a_sink_that_asks_again_for_what_is_refused() -> None:
+    class Hopeful(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            report = await super().write(batches)
+            return Report(retry=list(report.rejected)) if report else None
+
+    broken = await fails(impatient(Hopeful), "test_refused_event")
+    assert "every write returned" in broken.seen
+    assert "will never take is rejected" in broken.do
+
+
 async def test_a_sink_that_cannot_be_cancelled() -> None:
     released: list[bool] = []
 

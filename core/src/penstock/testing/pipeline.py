@@ -46,6 +46,7 @@ class ObservedSink(Sink):
         self.in_flight = sink.in_flight
         self.write_timeout_s = sink.write_timeout_s
         self.writes = 0
+        self.under_way: dict[int, float] = {}
         self.batches: list[Batch] = []
         self.taken: list[Event] = []
         self.rejected: list[Event] = []
@@ -67,6 +68,8 @@ class ObservedSink(Sink):
         if not self.remembers:
             return await self.watch.start(self.sink.write(batches))
         self.batches += batches
+        number = self.writes
+        self.under_way[number] = asyncio.get_running_loop().time()
         try:
             report = await self.watch.start(self.sink.write(batches))
         except RetryableError as error:
@@ -79,8 +82,15 @@ class ObservedSink(Sink):
         except Exception as error:
             self.undeclared.append(error)
             raise
+        finally:
+            del self.under_way[number]
         self._note(batches, report)
         return report if isinstance(report, Report) else None
+
+    def is_stuck(self, seconds: float) -> bool:
+        """Say whether a write has been under way for so long."""
+        now = asyncio.get_running_loop().time()
+        return any(now - since >= seconds for since in self.under_way.values())
 
     async def drain(self) -> None:
         await self.watch.start(self.sink.drain())

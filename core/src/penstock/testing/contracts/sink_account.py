@@ -75,12 +75,14 @@ class SinkAccount(SinkRig):
     def _require_account(account: Account, sent: int, refused: int, test: Test) -> None:
         lost = {key: n for key, n in account.outcomes.items() if key in ("abandoned", "dropped")}
         dead = account.outcomes.get("dead_lettered", 0)
+        counts = ", ".join(f"{outcome} {n}" for outcome, n in account.outcomes.items())
         require(
             account.adds_up and account.read == sent and not account.in_flight and not lost,
             test,
             seen=f"of {sent} events {account.read} were read, {account.in_flight} are in flight, "
-            f"the rest is {account.outcomes}",
-            do="have `write` return once `drain` was called: what is open at the end is abandoned",
+            f"the rest is {counts}",
+            do="have `write` return once `drain` was called, and ask again only for what waiting "
+            "mends: what is open or comes back until the end is abandoned",
         )
         require(
             dead == refused,

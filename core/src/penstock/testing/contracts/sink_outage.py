@@ -130,7 +130,7 @@ class SinkOutage(SinkRig):
         require(
             set(rejected) == {"refuse me"},
             self.test_refused_event,
-            seen=f"rejected were {short(rejected)}",
+            seen=f"rejected were {short(rejected)}, refused was 'refuse me'",
             do="name it in a Report, or raise RejectedError: core then divides the write",
         )
         require(

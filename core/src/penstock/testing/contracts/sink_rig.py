@@ -82,13 +82,23 @@ class SinkRig(ComponentContract):
         """Have everything written as at a stop, and check how each write ended."""
         done = await line.drain(self.patience_s)
         self._require_good_manners(line.sink, test)
+        errors = short([*line.sink.retryable, *line.sink.undeclared][-1:])
+        written = f"{line.sink.writes} writes, {len(line.sink.taken)} events taken"
+        require(
+            done or not line.sink.is_stuck(self.patience_s / 2),
+            test,
+            seen=f"{written}, and `write` did not return within {self.patience_s:g} s of `drain`; "
+            f"last errors: {errors}",
+            do="have every open `write` return once `drain` is called, or raise RetryableError",
+        )
         require(
             done,
             test,
-            seen=f"{len(line.sink.batches)} batches written, {len(line.sink.taken)} events "
-            f"taken, and `write` did not return within {self.patience_s:g} s of `drain`; last "
-            f"errors: {short([*line.sink.retryable, *line.sink.undeclared][-1:])}",
-            do="have every open `write` return once `drain` is called, or raise RetryableError",
+            seen=f"{written}, and {self.patience_s:g} s after `drain` not all are; every write "
+            f"returned; last errors: {errors}",
+            do="ask again only for what waiting mends: what the destination will never take is "
+            "rejected, and a connection that failed is made anew. Where each write takes long, "
+            "raise `patience_s`",
         )
 
     async def _collect(self, expected: Sequence[str], count: int = 0) -> list[str]:

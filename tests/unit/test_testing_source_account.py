@@ -91,6 +91,22 @@ async def test_a_source_that_blocks_the_loop() -> None:
     assert "`time.sleep(0.7)` in open" in broken.seen
 
 
+async def test_a_source_that_blocks_the_loop_while_there_is_nothing_to_read() -> None:
+    class Polling(MemorySource):
+        async def run(self, out: Outlet) -> None:
+            reader = asyncio.create_task(super().run(out))
+            try:
+                while not reader.done():
+                    await asyncio.sleep(0.2)
+                    time.sleep(0.8)
+            finally:
+                reader.cancel()
+                await asyncio.gather(reader, return_exceptions=True)
+
+    broken = await fails(Polling, "test_does_not_block_the_loop")
+    assert "`time.sleep(0.8)` in run" in broken.seen
+
+
 async def test_a_source_that_forgets_before_it_has_closed() -> None:
     class Forgetful(MemorySource):
         poller: asyncio.Task[None] | None = None

@@ -17,6 +17,9 @@ from penstock.testing.stepping import Steps
 from penstock.testing.waiting import eventually
 from penstock.testing.watch import Watch
 
+IDLE_S = 0.6
+"""How long a source that has read everything is watched: longer than it may block."""
+
 
 class SourceLifecycle(SourceRig, Lifecycle):
     """Closing, being cancelled, and outages.
@@ -170,6 +173,7 @@ class SourceLifecycle(SourceRig, Lifecycle):
         lines = await self._prepare("blocks", 500)
         async with LoopGuard() as guard, self._run(RecordingOutlet(settle=True)) as run:
             await run.lines(len(lines))
+            await asyncio.sleep(IDLE_S)  # How it waits for more is the likelier place to block.
         require(
             not guard.blocked,
             self.test_does_not_block_the_loop,

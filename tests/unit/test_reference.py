@@ -142,6 +142,25 @@ def test_every_public_name_is_there_and_says_what_it_is(
     assert silent == []
 
 
+def test_what_is_made_and_called_is_there_as_it_is_made_and_called(pages: dict[str, str]) -> None:
+    shown = {
+        "contract": ["`RetryableError(message: str, *, retry_after", "| `render` |"],
+        "http": ["`Client(destination: Destination)`", "`Url(text: str)`", "* `host: str`"],
+        "testing": ["`Route(*, source: Callable", "* `await start() -> None`", "| `requests` |"],
+        "obligations": [
+            "| `async throttle_destination(retry_after_s)` |",
+            "| `most_attempts` | `4` |",
+        ],
+    }
+    missing = [
+        words for page, all_ in shown.items() for words in all_ if words not in pages[f"{page}.md"]
+    ]
+    assert missing == []
+    reply = re.search(r"### `Reply`\n\n(.*)\n", pages["testing.md"])
+    assert reply
+    assert "keywords only" in reply[1]
+
+
 def test_every_metric_outcome_and_exit_code_is_there(pages: dict[str, str]) -> None:
     assert {one for one in vars(telemetry).values() if isinstance(one, Metric)} == set(METRICS)
     assert all(f"| `{one.name}` |" in pages["metrics.md"] for one in METRICS)

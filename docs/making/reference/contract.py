@@ -66,9 +66,13 @@ def _class(node: ast.ClassDef, name: str) -> str:
     bases = ", ".join(code(ast.unparse(base)) for base in node.bases)
     parts = [f"### {code(name)}\n"]
     if bases:
-        parts.append(f"Of {bases}.\n")
+        keywords = "; made with keywords only" if source.has_keywords_only(node) else ""
+        parts.append(f"Of {bases}{keywords}.\n")
+    if made := source.constructor(node):
+        parts.append(f"{code(made)}\n")
     parts.append(f"{prose(ast.get_docstring(node))}\n")
-    if rows := [_attribute(*one) for one in source.attributes(node)]:
+    found = [*source.attributes(node), *source.instance_attributes(node)]
+    if rows := [_attribute(*one) for one in found]:
         parts.append(table(("attribute", "type", "default", "what it is"), rows))
     parts += [_method(method) for method in source.methods(node)]
     return "\n".join(parts)
@@ -95,8 +99,8 @@ def _annotated(kind: str) -> tuple[str, str]:
 
 def _method(node: source.Function) -> str:
     text = inspect.cleandoc(ast.get_docstring(node) or "").split("\n\n")
-    paragraphs = "\n\n".join(indent(prose(one), "    ") for one in text)
-    return f"* {code(source.signature(node))}\n\n{paragraphs}\n"
+    paragraphs = "\n\n".join(indent(prose(one), "    ") for one in text if one)
+    return "\n\n".join([f"* {code(source.signature(node))}", paragraphs]).rstrip() + "\n"
 
 
 def _shortened(text: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Iterator
+from types import FunctionType
 
+from docs.making.reference import source
 from docs.making.reference.markdown import code, heading, prose, table
 
 from penstock.testing import SinkContract, SourceContract, TransformContract
@@ -35,9 +38,27 @@ def _given(contract: type) -> Iterator[str]:
         if inspect.isfunction(value) and not name.startswith(("_", "test_"))
         if value.__doc__
     }
-    rows = [(code(f"{name}()"), _sentence(value.__doc__)) for name, value in found.items()]
+    rows = [(_call(value), _sentence(value.__doc__)) for value in found.values()]
     yield "A subclass gives these, or inherits a default:\n"
     yield table(("method", "what it does"), rows)
+    yield "These say what is normal for the component:\n"
+    yield table(("attribute", "default", "what it is"), _values(contract))
+
+
+def _call(method: FunctionType) -> str:
+    parameters = ", ".join(str(one) for one in list(inspect.signature(method).parameters)[1:])
+    awaited = "async " if inspect.iscoroutinefunction(method) else ""
+    return code(f"{awaited}{method.__name__}({parameters})")
+
+
+def _values(contract: type) -> list[tuple[str, str, str]]:
+    """List the values that a subclass may set, with what their docstrings say."""
+    rows = []
+    for part in reversed(contract.__mro__[:-1]):
+        node = source.find(part.__module__, part.__name__)[1][0]
+        assert isinstance(node, ast.ClassDef)
+        rows += [(code(n), code(v), _sentence(text)) for n, _, v, text in source.attributes(node)]
+    return [row for row in rows if row[2]]
 
 
 def _asked(contract: type) -> Iterator[str]:

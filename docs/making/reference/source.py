@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import itertools
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -68,16 +69,50 @@ def attributes(node: ast.ClassDef) -> Iterator[tuple[str, str, str, str]]:
 
 
 def methods(node: ast.ClassDef) -> Iterator[Function]:
-    """Yield the public methods of a class that say what they do."""
+    """Yield the public methods of a class.
+
+    Those without words are left out where they may be a base's.
+    """
+    is_derived = not {ast.unparse(base) for base in node.bases} <= {"Protocol", "Struct"}
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            is_public = not statement.name.startswith("_")
-            if is_public and (ast.get_docstring(statement) or _is_protocol(node)):
+            has_words = ast.get_docstring(statement) or _decorated(statement, "property")
+            if not statement.name.startswith("_") and (has_words or not is_derived):
                 yield statement
 
 
-def _is_protocol(node: ast.ClassDef) -> bool:
-    return any(ast.unparse(base) == "Protocol" for base in node.bases)
+def constructor(node: ast.ClassDef) -> str:
+    """Write how one is made, empty where its attributes say it."""
+    made = _init(node)
+    return signature(made, node.name).removesuffix(" -> None") if made else ""
+
+
+def has_keywords_only(node: ast.ClassDef) -> bool:
+    """Say whether a struct is made with keywords only."""
+    return any(one.arg == "kw_only" and ast.unparse(one.value) == "True" for one in node.keywords)
+
+
+def instance_attributes(node: ast.ClassDef) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the public attributes that the constructor sets with a type or with words."""
+    init = _init(node)
+    for statement, after in itertools.pairwise([*(init.body if init else ()), ast.Pass()]):
+        kind = ""
+        if isinstance(statement, ast.AnnAssign):
+            kind, target = ast.unparse(statement.annotation), statement.target
+        elif isinstance(statement, ast.Assign):
+            target = statement.targets[0]
+            if isinstance(statement.value, ast.Constant):
+                kind = type(statement.value.value).__name__
+        else:
+            continue
+        of, _, name = ast.unparse(target).rpartition(".")
+        if of == "self" and not name.startswith("_") and (kind or said(after)):
+            yield name, kind, "", said(after)
+
+
+def _init(node: ast.ClassDef) -> Function | None:
+    found = (one for one in node.body if isinstance(one, ast.FunctionDef))
+    return next((one for one in found if one.name == "__init__"), None)
 
 
 def said(node: ast.stmt | None) -> str:

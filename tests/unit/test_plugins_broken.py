@@ -66,7 +66,10 @@ BROKEN = {
         "must be frozen and forbid unknown fields",
     ),
     "common": (sink("common", config("retry: int = 1")), "redefines the common key 'retry'"),
-    "unnamed": (sink("unnamed", config("x: 'Nowhere' = 1")), "NameError"),
+    "unnamed": (
+        sink("unnamed", config("x: 'Nowhere' = 1")),
+        "It.Config: NameError: name 'Nowhere'",
+    ),
     "untyped": (sink("untyped", config("x: dict[str, int] | Struct | list[int] | set[int]")), ""),
     "opaque": (sink("opaque", config("x: object | Secret = Secret('')")), ""),
 }
@@ -87,6 +90,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     asks = ("msgspec", "Acme.Client[tls]>=2", "acme-extras; extra == 'more'")
     distribute(folder, "asking", {"sink-asking": needs}, {}, requires=asks)
     distribute(folder, "nowhere", {"sink-nowhere": ":"}, {})
+    distribute(
+        folder, "mine", {"sink-mine": "penstock_broken_mine"}, {"penstock_broken_mine": "x = 1"}
+    )
+    (folder / "mine-1.0.dist-info/direct_url.json").write_text('{"dir_info": {"editable": true}}')
     damaged = folder / "damaged-1.dist-info"
     damaged.mkdir()
     (damaged / "entry_points.txt").write_bytes(b"[penstock]\nsink-damaged penstock\n\xff\xfe")
@@ -144,6 +151,15 @@ def test_the_reason_has_the_plugins_own_line(
 )
 def test_what_mends_it_is_said(listed: dict[str, dict[str, Any]], name: str, fix: str) -> None:
     assert listed[name]["fix"] == fix
+
+
+def test_its_author_is_not_told_to_tell_its_authors(
+    listed: dict[str, dict[str, Any]], site: Path
+) -> None:
+    mine = listed["mine"]
+    assert mine["editable"]
+    place = site / "penstock_broken_mine.py"
+    assert mine["fix"] == f"mend it in {place}, or pip uninstall mine"
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,8 @@ def defect(entry: Entry) -> str:
     name = entry.distribution_name
     if not name:
         return f"remove {entry.distribution}"
+    if entry.editable:  # An index has nothing newer than a checkout: its author is reading this.
+        return f"mend it in {entry.location or 'its checkout'}, or pip uninstall {name}"
     return f"pip install --upgrade {name}, or pip uninstall {name} and tell its authors"
 
 

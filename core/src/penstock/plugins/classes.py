@@ -16,7 +16,10 @@ from penstock.plugins.broken import MismatchError
 from penstock.plugins.versions import fits, is_version
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pluggy
+    from msgspec.structs import FieldInfo
 
 KINDS: dict[str, type[Component]] = {"source": Source, "transform": Transform, "sink": Sink}
 """The kinds of component, and the class of each."""
@@ -112,13 +115,20 @@ def _check_component(component: type[Component], kind: str) -> None:
     _check_config(component.Config, f"{component.__name__}.Config")
 
 
+def _fields(config: type[Component.Config], name: str) -> Sequence[FieldInfo]:
+    try:
+        return msgspec.structs.fields(config)
+    except NameError as error:  # Of an annotation, which no line of a traceback points at.
+        raise PluginError(f"{name}: NameError: {error}") from error
+
+
 def _check_config(config: Any, name: str) -> None:
     if not isinstance(config, type) or not issubclass(config, Component.Config):
         raise PluginError(f"{name} does not subclass the Config of its kind")
     options = config.__struct_config__
     if not options.frozen or not options.forbid_unknown_fields:
         raise PluginError(f"{name} must be frozen and forbid unknown fields")
-    for field in msgspec.structs.fields(config):
+    for field in _fields(config, name):
         if field.encode_name in COMMON_KEYS:
             raise PluginError(f"{name} redefines the common key {field.encode_name!r}")
     with suppress(msgspec.ValidationError):  # Required settings; a TypeError is a wrong type.

@@ -16,6 +16,7 @@ from penstock.api import (
     Event,
     Log,
     Outlet,
+    PluginError,
     Receipt,
     Resource,
     RetryableError,
@@ -80,6 +81,22 @@ async def test_a_source_that_hides_a_kind() -> None:
 
     broken = await fails_soon(Counting, "test_sends_the_kinds_that_it_names")
     assert "it sends counter, log and names log" in broken.seen
+
+
+async def test_what_a_source_raises_is_told_with_its_line() -> None:
+    class Raising(MemorySource):
+        async def run(self, out: Outlet) -> None:
+            raise KeyError("cursor")
+
+    class Misused(MemorySource):
+        async def run(self, out: Outlet) -> None:
+            raise PluginError("it yields a Batch without a position: yield Positioned")
+
+    broken = await fails_soon(Raising, "test_sends_every_line_in_order")
+    assert broken.seen.startswith("run raised KeyError: 'cursor' (unit/test_testing_source_account")
+    broken = await fails_soon(Misused, "test_sends_every_line_in_order")
+    assert "without a position: yield Positioned (" in broken.seen
+    assert broken.do.startswith("mend what it says")
 
 
 async def test_a_source_that_blocks_the_loop() -> None:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 import pytest
 
 from penstock.api.component import Component
+from penstock.plugins.broken import explain
 
 if find_spec("pytest_asyncio") is None:
     raise ImportError(
@@ -36,6 +37,10 @@ class ContractBase:
 
     def _config_class(self) -> type[Component.Config]:
         return type(self.make_component()).Config
+
+    def _told(self, error: BaseException | None) -> str:
+        """Say what a component raised, and at which line of its own."""
+        return explain(error, type(self.make_component()).__module__) if error else "nothing"
 
 
 async def error_of(call: Awaitable[object], timeout: float | None = None) -> Exception | None:

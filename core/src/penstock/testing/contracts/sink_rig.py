@@ -119,7 +119,7 @@ class SinkRig(ComponentContract):
         require(
             not sink.undeclared,
             test,
-            seen=f"it raised {short(sink.undeclared[:1])}",
+            seen=f"it raised {self._told(next(iter(sink.undeclared), None))}",
             do="raise RetryableError from what the outside world does, RejectedError or a Report "
             "for events that cannot be sent, and let nothing else through",
         )

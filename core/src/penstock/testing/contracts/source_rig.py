@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from penstock.api.component import Source
+from penstock.api.errors import PluginError
 from penstock.testing.contracts.base import Test
 from penstock.testing.contracts.component import ComponentContract
-from penstock.testing.obligation import difference, require, short
+from penstock.testing.obligation import difference, require
 from penstock.testing.outlet import RecordingOutlet
 from penstock.testing.source_run import SourceRun
 
@@ -90,9 +91,15 @@ class SourceRig(ComponentContract):
 
     def _require_alive(self, run: SourceRun, test: Test) -> None:
         require(
+            not isinstance(run.error, PluginError),
+            test,
+            seen=f"run raised {self._told(run.error)}",
+            do="mend what it says: core found what the source made to be wrong",
+        )
+        require(
             run.error is None,
             test,
-            seen=f"run raised {short(run.error)}",
+            seen=f"run raised {self._told(run.error)}",
             do="raise RetryableError for the outside world: core calls `run` again",
         )
 

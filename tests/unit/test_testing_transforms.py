@@ -205,7 +205,7 @@ async def test_a_hold_that_is_spent_twice_is_said_so() -> None:
             return [self.emit(held, held.events, held, held)] if held else []
 
     broken = await fails(Twice, "test_accounts_for_every_event")
-    assert broken.seen.startswith("a hold was spent that is not held")
+    assert broken.seen.startswith("a hold was spent that this instance has not")
 
 
 @pytest.mark.parametrize("test", ["test_keeps_order", "test_keeps_trails", "test_repeats_no_event"])

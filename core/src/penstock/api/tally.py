@@ -100,7 +100,7 @@ class Tally:
         last = spent[-1].trail if isinstance(like, Hold) and spent else like.trail
         for hold in spent:
             if hold not in self.holds:
-                raise PluginError("a hold was spent that is not held: spend each once, here")
+                raise PluginError("a hold was spent that this instance has not: spend each once")
             trail.update(dict.fromkeys(hold.trail))
             del self.holds[hold]
             _add(self.held, hold.resource.origin, -len(hold.events))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import pytest
 
@@ -18,6 +19,7 @@ from penstock.api import (
 )
 from penstock.api.settings import RetrySettings
 from penstock.telemetry import RETRIES
+from penstock.testing import lines
 from tests.delivery.line import QUICK, Line, ScriptedSink
 from tests.delivery.transforms import text
 
@@ -129,6 +131,29 @@ async def test_a_write_that_takes_too_long_comes_again(in_flight: int) -> None:
         await line.send("a")
     assert sink.delivered == ["a"]
     assert len(sink.writes) == 3
+    assert retries(line, "timeout") == 2
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+async def test_a_write_that_returns_when_its_time_is_up_has_delivered_nothing(
+    in_flight: int,
+) -> None:
+    slow = iter(range(2))
+    taken: list[str] = []
+
+    async def write(batches: Sequence[Batch]) -> Report | None:
+        if next(slow, None) is not None:
+            with suppress(asyncio.CancelledError):  # As a client's own timeout may do.
+                await asyncio.sleep(60)
+            return None
+        taken.extend(lines(batches))
+        return None
+
+    sink = ScriptedSink(write, write_timeout_s=0.01, in_flight=in_flight)
+    async with Line(sink) as line:
+        await line.send("a")
+    assert taken == ["a"]
+    assert line.counts() == {"delivered": 1}
     assert retries(line, "timeout") == 2
 
 

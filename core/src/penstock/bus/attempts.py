@@ -59,9 +59,11 @@ class Attempts:
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            async with asyncio.timeout(self._sink.write_timeout_s):
+            async with asyncio.timeout(self._sink.write_timeout_s) as limit:
                 with contained:
-                    said = await self._sink.write(write.batches)
+                    said: Said = await self._sink.write(write.batches)
+            # A sink that swallows the cancellation returns as if it had delivered.
+            said = TimeoutError() if limit.expired() else said
         except Exception as error:
             return error
         finally:

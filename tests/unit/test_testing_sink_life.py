@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,18 @@ async def test_a_sink_that_leaks_a_task() -> None:
     assert "pinger" in broken.seen
     broken = await fails(contract, "test_open_cancelled_anywhere")
     assert "pinger" in broken.seen
+
+
+async def test_a_sink_that_takes_a_cancellation_for_success() -> None:
+    class Swallowing(MemorySink):
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+                return await super().write(batches)
+            return None
+
+    broken = await fails(impatient(Swallowing), "test_write_cancelled_anywhere")
+    assert "returned as if it had delivered: 0 lines instead of 6" in broken.seen
 
 
 async def test_a_sink_that_leaks_a_socket() -> None:

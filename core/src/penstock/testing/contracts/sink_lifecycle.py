@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
+from penstock.api.delivery import Report
 from penstock.testing.contracts.base import asynchronous, error_of
 from penstock.testing.contracts.lifecycle import Lifecycle
 from penstock.testing.contracts.sink_rig import SinkRig
@@ -91,6 +93,20 @@ class SinkLifecycle(SinkRig, Lifecycle):
             do="connect anew after a write that did not come to its end",
         )
 
+    async def _require_delivered_if_it_says_so(
+        self, write: asyncio.Task[Report | None], lines: Sequence[str]
+    ) -> None:
+        """Check that a write that returned although it was cancelled had delivered."""
+        if write.cancelled() or write.exception() or write.result() is not None:
+            return
+        got = first_of_each([text for text in await self._collect(lines) if text in lines])
+        require(
+            set(got) == set(lines),
+            self.test_write_cancelled_anywhere,
+            seen=f"a cancelled write returned as if it had delivered: {difference(lines, got)}",
+            do="let CancelledError through: to return means delivered",
+        )
+
     async def _cancel_write(self, steps: Steps) -> None:
         """Cancel one write, there or when it waits long, write again and look for the lines."""
         test = self.test_write_cancelled_anywhere
@@ -108,6 +124,7 @@ class SinkLifecycle(SinkRig, Lifecycle):
                 seen="a cancelled write does not return",
                 do="let CancelledError through; never catch BaseException and go on",
             )
+            await self._require_delivered_if_it_says_so(first, lines)
             await line.send(again)
             await self._drain(line, test)
             got = [text for text in await self._collect(lines) if text in lines]

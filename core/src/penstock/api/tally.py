@@ -71,8 +71,7 @@ class Tally:
 
     def keep(self, batch: Batch, events: Sequence[Event], rule: str) -> Batch:
         """Count what is left out under its rule and return the batch with the rest."""
-        left_out = len(batch.events) - len(events)
-        if not left_out:
+        if not (left_out := len(batch.events) - len(events)):
             return batch
         _add(self.filtered, (batch.resource.origin, rule), left_out)
         return replace(batch, events=events, size=heap_size(events))

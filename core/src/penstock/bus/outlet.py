@@ -73,7 +73,7 @@ class SourceOutlet:
         return [lane for lane in known if lane not in used or not used[lane].is_retired]
 
     async def send(self, batch: Batch, *, lane: str = "", position: object = None) -> BatchReceipt:
-        checked(batch)
+        checked(batch, lane)
         key = (self.table, lane)
         await self._until_room(key, batch.size)
         known = self._lane(key)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from penstock.api.delivery import Outcome
+from penstock.state.pages import clean
 from penstock.state.unit import RowKey
 
 _log = logging.getLogger("penstock.state")
@@ -112,7 +113,7 @@ class Row:
                 self.created,
                 self.carried_in,
                 self.replayed + max(-unread, 0),
-                tuple((o.value, reason, events) for (o, reason), events in self.outcomes.items()),
+                tuple((o.value, clean(why), events) for (o, why), events in self.outcomes.items()),
             )
         )
 

@@ -88,7 +88,7 @@ class StoredPositions(MemoryPositions):
                 encoded[lane] = (
                     _encoder.encode(self._positions[lane]) if lane in self._positions else None
                 )
-            except (TypeError, ValueError, OverflowError) as error:
+            except (TypeError, ValueError, OverflowError, RecursionError) as error:
                 extra = {"lane": " ".join(lane)}
                 _log.error("a position cannot be kept: %s", error, extra=extra)
         return encoded

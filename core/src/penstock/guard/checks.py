@@ -20,7 +20,7 @@ def listed(made: Batch | Iterable[Batch]) -> Sequence[Batch]:
     return [batch for batch in map(checked, made) if len(batch.events)]
 
 
-def checked(batch: Batch) -> Batch:
+def checked(batch: Batch, lane: str = "") -> Batch:
     """Return a plugin's batch if it has what the books are kept by; of its events, the last.
 
     Whoever gets it afterwards shares its events with others, so that they become a tuple.
@@ -31,11 +31,21 @@ def checked(batch: Batch) -> Batch:
         raise PluginError(f"a batch of it has the size {batch.size!r:.40}: heap bytes are expected")
     if not isinstance(batch.resource, Resource):
         raise PluginError(f"a batch of it has {batch.resource!r:.40} as its resource")
-    if len(batch.events) and type(batch.events[-1]) not in KINDS:
-        raise PluginError(f"a batch of it holds {kind_of(batch.events[-1])}")
+    for name in (batch.resource.origin, lane):  # Both are keys in the state file.
+        if not isinstance(name, str):
+            raise PluginError(f"it names an origin or a lane {name!r:.40}: a text is expected")
+    if len(batch.events):
+        _check_event(batch.events[-1])
     if type(batch.events) is list:
         force_setattr(batch, "events", tuple(batch.events))
     return batch
+
+
+def _check_event(event: Event) -> None:
+    if type(event) not in KINDS:
+        raise PluginError(f"a batch of it holds {kind_of(event)}")
+    if not isinstance(event.time_unix_nano, int | float):
+        raise PluginError(f"an event of it has the time {event.time_unix_nano!r:.40}")
 
 
 def checked_report(report: Report, batches: Sequence[Batch]) -> Report | PluginError:

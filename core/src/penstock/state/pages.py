@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, repeat
@@ -25,6 +26,8 @@ from penstock.api.event import (
     Timer,
     TitledEvent,
 )
+
+_log = logging.getLogger("penstock.state")
 
 LOGS = 0
 HUGE = 1
@@ -81,13 +84,28 @@ def counts_of(table: str, batches: Iterable[Batch]) -> dict[str, int]:
     return counts
 
 
-def clean(text: str) -> str:
-    """Return a text that can be encoded: what strangers name may hold lone surrogates."""
-    return text.encode(errors="backslashreplace").decode()
+def clean(text: object) -> str:
+    """Return a text that can be encoded: what strangers name may hold lone surrogates.
+
+    What plugins give where a text belongs may be anything: an HTTP status as a reason, say.
+    """
+    return str(text).encode(errors="backslashreplace").decode()
 
 
-def encode_batches(batches: Iterable[Batch]) -> bytes:
-    """Return the bytes of batches, without their receipts."""
+def encode_batches(batches: Sequence[Batch]) -> bytes:
+    """Return the bytes of batches, without their receipts.
+
+    An event that no bytes can be made of becomes a log with its text: everything else that goes to
+    disk with it would wait for ever.
+    """
+    try:
+        return _encode(batches)
+    except Exception as error:
+        _log.error("an event has what cannot be kept, and is kept as text: %s", error)
+        return _encode([_made_plain(batch) for batch in batches])
+
+
+def _encode(batches: Iterable[Batch]) -> bytes:
     resources: dict[Resource, int] = {}
     maps = _Maps()
     rows = []
@@ -100,6 +118,30 @@ def encode_batches(batches: Iterable[Batch]) -> bytes:
         return _encoder.encode(page)
     except (UnicodeEncodeError, OverflowError):  # What a plugin makes need not be encodable.
         return _encoder.encode(_scrubbed(page))
+
+
+def _made_plain(batch: Batch) -> Batch:
+    """Return a batch with whatever cannot be encoded as text."""
+    resource = batch.resource
+    if not _can_be_kept(Batch(resource, (), 0)):
+        resource = Resource(resource.origin)
+    events = [
+        one if _can_be_kept(Batch(resource, (one,), 0)) else Log(_time_of(one), repr(one))
+        for one in batch.events
+    ]
+    return Batch(resource, events, batch.size)
+
+
+def _can_be_kept(batch: Batch) -> bool:
+    try:
+        _encode((batch,))
+    except Exception:
+        return False
+    return True
+
+
+def _time_of(event: Event) -> int:
+    return event.time_unix_nano if isinstance(event.time_unix_nano, int) else 0
 
 
 def decode_batches(data: bytes, checksum: int | None = None) -> list[Batch]:

@@ -16,6 +16,7 @@ import msgspec
 
 from penstock.delivery.journal import Journal
 from penstock.durable import open_services
+from penstock.guard import cancel
 from penstock.state.pages import decode_batches
 from penstock.state.sealed import unseal
 from penstock.state.store import Store
@@ -144,11 +145,11 @@ class DurableLab(Lab):
         """End all tasks where they are."""
         doomed = asyncio.all_tasks() - self._before - {asyncio.current_task()}
         for task in doomed:
-            task.cancel()
+            cancel(task)
         await asyncio.gather(*doomed, return_exceptions=True)
         while doomed := asyncio.all_tasks() - self._before - {asyncio.current_task()}:
             for task in doomed:
-                task.cancel()
+                cancel(task)
             await asyncio.gather(*doomed, return_exceptions=True)
         self._main = None
 

@@ -26,6 +26,7 @@ from penstock.bus.services import Services
 from penstock.bus.sink_runner import SinkRunner
 from penstock.delivery.ledger import Ledger
 from penstock.delivery.receipts import BatchReceipt
+from penstock.guard import cancel
 from penstock.testing import log
 from tests.delivery.transforms import text
 
@@ -185,7 +186,7 @@ class Line:
     async def stop(self) -> int:
         """Stop at once and return what was abandoned."""
         for task in self._tasks:
-            task.cancel()
+            cancel(task)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for runner in self.runners:
             await runner.stop()

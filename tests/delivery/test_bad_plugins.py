@@ -275,6 +275,34 @@ async def test_a_sink_may_fail_in_a_task_group(lab: Lab, width: int) -> None:
     assert lab.counts("x") == {"delivered": len(LINES)}
 
 
+@pytest.mark.parametrize("width", [1, 4])
+@pytest.mark.parametrize("method", ["open", "write"])
+async def test_a_sink_may_cancel_the_task_that_it_is_called_in(
+    lab: Lab, method: str, width: int
+) -> None:
+    class Cancelling(BadSink):
+        in_flight = width
+
+        def at(self, method: str) -> None:
+            task = asyncio.current_task()
+            assert task
+            if method == self.method:
+                task.cancel()
+
+        async def open(self) -> None:
+            self.at("open")
+            await asyncio.sleep(0)
+
+        async def write(self, batches: Sequence[Batch]) -> Report | None:
+            self.at("write")
+            await asyncio.sleep(0)
+            return None
+
+    lab.sinks["x"] = bad(Cancelling, method, KeyError)
+    await beside(lab, bad="a > x", sink="x")
+    assert lab.counts("x") == {"dead_lettered": len(LINES)}
+
+
 async def test_one_write_after_the_other_needs_no_tasks_of_their_own(lab: Lab) -> None:
     """A task for each would cost more than all else that is done for a small write."""
     tasks: list[asyncio.Task[Any] | None] = []

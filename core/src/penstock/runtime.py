@@ -78,8 +78,10 @@ def run(
         asyncio.Runner() as runner,
     ):
         runtime = Runtime(plan, reload, services, companions)
-        code = run_through(runner, runtime.main())
-        run_through(runner, end_left_behind(runtime.packages))
+        try:
+            code = run_through(runner, runtime.main())
+        finally:
+            run_through(runner, end_left_behind(runtime.packages))
         departure.begin(code, runtime.packages)
     departure.end()
     return code

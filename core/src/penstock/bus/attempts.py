@@ -13,7 +13,7 @@ from penstock.bus.services import Services
 from penstock.bus.settling import Settling
 from penstock.bus.write import DOUBTFUL_AFTER, Write, only
 from penstock.delivery.governor import Governor
-from penstock.guard import blame, checked_report, contained
+from penstock.guard import blame, checked_report, contained, own_error
 from penstock.log import Quiet
 from penstock.telemetry import RETRIES, WRITE_DURATION
 
@@ -64,8 +64,8 @@ class Attempts:
                     said: Said = await self._sink.write(write.batches)
             # A sink that swallows the cancellation returns as if it had delivered.
             said = TimeoutError() if limit.expired() else said
-        except Exception as error:
-            return error
+        except BaseException as error:
+            return own_error(error)
         finally:
             self._duration.observe(clock() - started)
         return checked_report(said, write.batches) if isinstance(said, Report) else said

@@ -15,6 +15,7 @@ from penstock.guard.calls import (
     in_time,
     is_cancelled,
     is_told_to_end,
+    own_error,
 )
 from penstock.guard.checks import checked, checked_report, kind_of, listed
 
@@ -35,4 +36,5 @@ __all__ = [
     "is_told_to_end",
     "kind_of",
     "listed",
+    "own_error",
 ]

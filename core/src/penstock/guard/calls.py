@@ -59,6 +59,18 @@ def is_told_to_end() -> bool:
     return False
 
 
+def own_error(error: BaseException) -> Exception:
+    """Return what a call of a plugin in core's own task raised; what core did is raised again.
+
+    A plugin may cancel the task that it was called in: that is one more error of it.
+    """
+    if isinstance(error, Exception):
+        return error
+    if isinstance(error, asyncio.CancelledError) and not is_told_to_end():
+        return PluginError("it cancelled the task that it was called in")
+    raise error
+
+
 class _Contained:
     """Turns what a plugin raises to end a task or the process into a ``PluginError``."""
 
@@ -95,7 +107,8 @@ async def in_time(method: Callable[[], Awaitable[None]], timeout_s: float = OPEN
     if not done:
         name = getattr(method, "__name__", "it")
         raise TimeoutError(f"{name} did not return within {timeout_s:g} s")
-    task.result()
+    with contained:
+        task.result()
 
 
 async def close(component: Source | Sink, log: logging.Logger) -> None:

@@ -18,6 +18,7 @@ from penstock.bus.pipeline import Pipeline
 from penstock.bus.services import Services
 from penstock.bus.sink_runner import SinkRunner
 from penstock.delivery.receipts import BatchReceipt
+from penstock.guard import cancel
 from penstock.testing.memory_destination import MemoryDestination
 from penstock.testing.memory_sink import MemorySink
 from penstock.testing.route import QUICK_RETRY
@@ -150,7 +151,7 @@ class SinkLine:
 
     async def __aexit__(self, *_: object) -> None:
         for task in self._tasks:
-            task.cancel()
+            cancel(task)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.runner.stop()
         self.runner.leave()

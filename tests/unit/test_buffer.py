@@ -366,3 +366,16 @@ async def test_nobody_waits_where_events_are_dropped() -> None:
     assert Bench().buffer.blocks
     assert not Bench("drop_oldest").buffer.blocks
     assert not Bench("drop_newest").buffer.blocks
+
+
+async def test_all_are_let_go_though_one_of_them_was_just_cancelled(bench: Bench) -> None:
+    await fill(bench)
+    first, second = bench.sending("p", "p", SHARE), bench.sending("q", "q", SHARE)
+    await steps()
+    first.cancel()
+    bench.buffer.let_all_go()
+    await steps()
+    assert first.done()
+    bench.take(events=1)
+    bench.buffer.done(SHARE)
+    await asyncio.wait_for(second, 5)

@@ -271,8 +271,9 @@ class Buffer:
                 self._waiters.append(waiter)
 
     def _promise(self, waiter: _Waiter) -> None:
-        self._promised += waiter.size
-        waiter.future.set_result(None)
+        if not waiter.future.done():  # Who was cancelled may not have left yet.
+            self._promised += waiter.size
+            waiter.future.set_result(None)
 
 
 def split(batch: Batch, events: int) -> tuple[Batch, Batch]:

@@ -273,3 +273,17 @@ async def test_everything_at_once(lab: Lab) -> None:
     assert await lab.stop() == 0
     lines.check(lab.lines("x"))
     others.check(lab.lines("y"))
+
+
+async def test_a_source_does_not_wait_for_a_sink_that_is_no_longer_its_own(lab: Lab) -> None:
+    lab.settings("y", buffer=BufferSettings(type="memory", max_memory_bytes=4000))
+    lab.destination("y").hang()
+    lab.source_settings["a"] = {"batch_events": 5}
+    lab.origin("a").write([f"{number}" for number in range(100)])
+    await lab.start(lab.plan(one="a > x y", two="b > y"))
+    await asyncio.sleep(5)
+    assert len(lab.lines("x")) < 100
+    assert await lab.reload(lab.plan(one="a > x", two="b > y"))
+    await lab.destination("x").until_lines(100)
+    lab.destination("y").mend()
+    assert await lab.stop() == 0

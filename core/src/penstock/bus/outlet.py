@@ -49,6 +49,8 @@ class SourceOutlet:
         """Send everything from now on into these pipelines."""
         self._pipelines = tuple(pipelines)
         runners = dict.fromkeys(sink for pipeline in self._pipelines for sink in pipeline.sinks)
+        for runner in self._runners:  # It may be none of this source's any more.
+            runner.buffer.let_all_go()
         self._runners = tuple(runner for runner in runners if runner.buffer.blocks)
         for runner in self._runners:
             runner.buffer.shared = runner.buffer.shared or len(runners) > 1

@@ -12,6 +12,7 @@ from tests.delivery.durable_lab import FOREVER, DurableLab
 from tests.delivery.load import LANES, Load, load
 
 SMALL = 80_000
+LITTLE = BufferSettings(type="disk", max_memory_bytes=SMALL // 2, max_disk_bytes=20_000)
 OVERFLOW = BufferSettings(type="overflow", max_memory_bytes=SMALL, max_disk_bytes=FOREVER)
 DISK = BufferSettings(type="disk", max_memory_bytes=SMALL, max_disk_bytes=FOREVER)
 MEMORY = BufferSettings(type="memory", max_memory_bytes=SMALL)
@@ -241,3 +242,28 @@ async def test_a_dead_sink_slows_no_other(durable: DurableLab, dead: int) -> Non
     assert await durable.stop() == 0
     lines.check(durable.lines("z"))
     assert durable.spooled("x") == 6000
+
+
+@pytest.mark.parametrize("later", [False, True])
+async def test_a_broken_sink_whose_disk_is_full_holds_up_nobody(
+    durable: DurableLab, later: bool
+) -> None:
+    durable.settings("x", buffer=LITTLE)
+    durable.source_settings["a"] = {"batch_events": 5}
+    durable.destination("x").fail()
+    durable.origin("a").write(["x" * 1000] * 200)
+    durable.drain_timeout_s = 1
+    await durable.start(durable.plan(main="a > x y"))
+    await asyncio.sleep(5)
+    assert await durable.stop() == 0
+    waiting = durable.spooled("x")
+    assert waiting
+    durable.shut()
+    durable.boot()
+    durable.destination("x").open_failure = (RetryableError if later else KeyError)("not open")
+    await durable.start(durable.plan(main="a > x y"))
+    await asyncio.sleep(5)
+    durable.destination("x").open_failure = KeyError("a bug")
+    await durable.destination("y").until_lines(200)
+    assert await durable.stop() == 0
+    assert 0 < durable.spooled("x") <= waiting

@@ -148,7 +148,7 @@ class SourceOutlet:
 
     def _full(self, lane: LaneKey, size: int, waited: bool) -> SinkRunner | None:
         for runner in self._runners:
-            if not runner.buffer.has_room(lane, size, waited=waited):
+            if not (runner.broken or runner.buffer.has_room(lane, size, waited=waited)):
                 return runner
         return None
 

@@ -245,6 +245,7 @@ class SinkRunner:
             return
         self.broken = f"{self.table} failed to open: {type(error).__name__}: {error}"
         blame(self.log, self.sink, "open failed and its events are dead-lettered", error)
+        self.buffer.let_all_go()
         self.buffer.detach()
         self._refuse_waiting()
 

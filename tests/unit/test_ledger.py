@@ -141,3 +141,14 @@ def test_rows_with_something_under_way_are_kept_however_many() -> None:
         ledger.make_room()
     assert len(list(ledger.rows())) <= MAX_ROWS + 2000
     assert ledger.residues() == []
+
+
+def test_what_is_on_its_way_into_a_row_is_not_folded() -> None:
+    ledger = Ledger()
+    ledger.row("sinks.a", "x").read = 1
+    ledger.fold("x")
+    ledger.row("sinks.a", "x").in_flight += 1
+    assert ledger.residues() == []
+    ledger.row("sinks.a", "x").settle(Outcome.DELIVERED, "", 1)
+    ledger.fold_settled()
+    assert [origin for _, origin, _ in ledger.rows()] == [GONE]

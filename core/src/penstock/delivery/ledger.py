@@ -212,7 +212,8 @@ class Ledger:
         for origin in origins or tuple(self._gone):
             self._gone.discard(origin)
             for key in [(sink, origin) for sink in self._sinks if (sink, origin) in self._rows]:
-                if self._rows[key].in_flight or self._rows[key].spooled:
+                row = self._rows[key]
+                if row.in_flight or row.spooled or row.residue:
                     self._gone.add(origin)
                 else:
                     self._fold(key)

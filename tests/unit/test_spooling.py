@@ -11,6 +11,7 @@ from tests.delivery.shelf import SINK, Shelf, lines_of, steps, until
 from penstock.api import Batch, BufferSettings
 from penstock.bus.buffer import lane_of
 from penstock.bus.spooling import SpoolingBuffer
+from penstock.delivery.spool import Spool
 
 BOUND = 80_000
 SHARE = BOUND // 8
@@ -201,3 +202,19 @@ async def test_memory_keeps_nothing_and_trouble_neither(shelf: Shelf) -> None:
     kept = overflow.buffer.clear()
     assert not overflow.buffer.keep(kept)
     assert lane_of(kept[0]) == ("sources.a", "a")
+
+
+async def test_what_comes_before_it_is_attached_is_not_dropped(shelf: Shelf) -> None:
+    spool, dropped = Spool(SINK, shelf.journal), list[Batch]()
+    buffer = SpoolingBuffer(
+        BufferSettings(type="disk", when_full="drop_newest"),
+        lambda: None,
+        lambda batch, policy: dropped.append(batch),
+        spool,
+        lambda: False,
+        lambda counts, policy: None,
+    )
+    for number in range(5):
+        buffer.put(shelf.batch(f"{number}"))
+    assert not dropped
+    assert spool.events == 5

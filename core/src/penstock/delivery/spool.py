@@ -34,8 +34,8 @@ class Spool:
         self.on_lost: Callable[[Mapping[str, int]], None] = lambda counts: None
         self.count_by: Callable[[Batch], Iterable[tuple[str, int]]] = events_by_origin
         """Under which of the ledger's rows, and how many each, the events of a batch are."""
-        self.max_bytes = 0
-        """How many bytes of disk it may use."""
+        self.max_bytes = 1 << 62
+        """How many bytes of disk it may use; what comes before a buffer says so is not dropped."""
         self.keep_bytes = 0
         """How many heap bytes of pages that are on disk stay in memory too."""
         self.page_bytes = PAGE_BYTES
@@ -146,11 +146,6 @@ class Spool:
         )
         self._pages.remove(page)
         page.settle()
-
-    def close(self) -> None:
-        """Stop reading."""
-        if self._reading:
-            self._reading.cancel()
 
     def unwritten(self) -> Iterable[Page]:
         """Return the pages that are not on disk."""

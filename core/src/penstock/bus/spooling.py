@@ -212,16 +212,12 @@ class SpoolingBuffer(Buffer):
         self._watch = None
         if not self._waiters:
             return
+        is_slow = self.shared and self._watched > PATIENCE_S / 2
+        if not self.spools and self._may_spill and (is_slow or self._is_behind()):
+            self._spill()
         if self.spools:  # The disk may have room again: nobody else would tell.
             self._let_in()
-            self._start_watch()
-        elif self._may_spill and (
-            self._is_behind() or (self.shared and self._watched > PATIENCE_S / 2)
-        ):
-            self._spill()
-            self._let_in()
-        else:
-            self._start_watch()
+        self._start_watch()
 
     def _read(self) -> None:
         """Move pages from the spool into the queue, as long as there is little in it."""

@@ -37,6 +37,8 @@ class Disk(Store):
         """What it says instead of doing anything, if anything."""
         self.defect: Exception | None = None
         """What it raises that no disk would."""
+        self.doubt = ""
+        """What it says, once, after it has done something."""
         self.units: list[Unit] = []
         """What was asked of it, whether it was done or not."""
         self._moves = threading.Event()
@@ -51,7 +53,11 @@ class Disk(Store):
 
     async def write(self, unit: Unit) -> Written:
         self.units.append(unit)
-        return await super().write(unit)
+        written = await super().write(unit)
+        doubt, self.doubt = self.doubt, ""
+        if doubt:
+            raise StateError(doubt)
+        return written
 
     async def call(self, job: Callable[[sqlite3.Connection], T]) -> T:
         if self.defect:

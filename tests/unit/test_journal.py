@@ -256,3 +256,14 @@ async def test_space_is_given_back_though_there_is_always_something_to_write(
         await asyncio.sleep(0.05)
         assert number < 600
     again.leave()
+
+
+async def test_a_commit_that_failed_and_is_there_all_the_same_is_made_again(
+    shelf: Shelf,
+) -> None:
+    shelf.disk.doubt = "disk I/O error"
+    shelf.spool().append(shelf.batch("1", "2", position=2))
+    await until(lambda: shelf.settled() == {"1"})
+    kept = await shelf.close()
+    assert kept.lines == {SINK: ["1", "2"]}
+    assert kept.positions == {LANE: 2}

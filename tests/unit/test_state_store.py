@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from penstock.api import Batch, Log, Resource
 from penstock.state import letters
@@ -71,11 +72,12 @@ async def test_a_unit_that_fails_leaves_nothing_and_the_next_succeeds(store: Sto
     before = {("s", "l"): b"1"}
     await store.write(Unit(pages=[page(1, "a")], positions=before, letters=[letter("kept")]))
     unit = Unit(
-        pages=[page(2, "b"), page(1, "twice")],
+        pages=[page(2, "b")],
         positions={("s", "l"): b"2"},
         deleted_pages=[(SINK, 1)],
+        letters=[replace(letter("no"), sink=None)],  # type: ignore[arg-type]
     )
-    with pytest.raises(StateError, match="UNIQUE"):
+    with pytest.raises(StateError, match="NOT NULL"):
         await store.write(unit)
     contents = store.open()
     assert contents.positions == before

@@ -166,7 +166,8 @@ def write(connection: sqlite3.Connection, unit: Unit) -> Written:
             data = encode_batches(page.batches)
             sizes.append(len(data))
             connection.execute(
-                "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?)",
+                # Or replace: a commit may fail and be there all the same.
+                "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?)",
                 (page.sink, page.number, len(data), seal(encode_counts(page.counts)),
                  zlib.crc32(data), data),
             )  # fmt: skip

@@ -232,3 +232,17 @@ async def test_a_stop_with_many_batches_looks_at_each_of_them_once(tmp_path: Pat
             await intake.send(batch)
         assert intake.leave() == 0, "what shares no page with what a sink abandoned goes to disk"
         assert services.spools["sources.hose"].events == 60_000
+
+
+async def test_what_a_source_sends_after_its_end_is_not_taken_in() -> None:
+    services = Services()
+    intake = Intake("sources.hose", "hose", services, BufferSettings(type="memory"))
+    intake.shut()
+    events = (Log(1, "late"),)
+    sending = asyncio.create_task(intake.send(Batch(ORIGIN, events, heap_size(events))))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not sending.done()
+    assert not list(services.ledger.rows())
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)

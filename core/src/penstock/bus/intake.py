@@ -40,7 +40,6 @@ class Intake(SourceOutlet):
         self._spool = services.spool(table)
         self._under_way: list[Batch] = []
         self._ending = False
-        self._has_left = False
         """Whether ``leave`` was called: nobody would account for what is taken after it."""
         self._patience_s = PATIENCE_S
         self._half_bytes = settings.max_memory_bytes // 2
@@ -56,14 +55,12 @@ class Intake(SourceOutlet):
         )
 
     async def _until_room(self, lane: LaneKey, size: int) -> None:
-        """Wait for room in its own buffer, and for ever once that was put away."""
+        """Wait for room in its own buffer."""
         buffer = self.buffer
         if not buffer.has_room(lane, size):
             await self._wait_for_room(lane, size)
         elif self._patience_s < PATIENCE_S and buffer.heap_bytes < self._half_bytes:
             self._patience_s = PATIENCE_S
-        if self._has_left:
-            await asyncio.get_running_loop().create_future()
 
     async def _wait_for_room(self, lane: LaneKey, size: int) -> None:
         """Wait as the policy says; to drop, a disk that is only slow is no reason yet.
@@ -115,7 +112,7 @@ class Intake(SourceOutlet):
         What shares a page with events that a sink abandoned stays there with them: on disk twice,
         it would come twice.
         """
-        self._has_left = True
+        self.shut()
         self.buffer.detach()
         batches = [*self._under_way, *self.buffer.clear()]
         self._under_way = []

@@ -78,6 +78,8 @@ class SourceOutlet:
         checked(batch, lane)
         key = (self.table, lane)
         await self._until_room(key, batch.size)
+        if self._is_shut:
+            await asyncio.get_running_loop().create_future()
         known = self._lane(key)
         known.origin = batch.resource.origin
         receipt = known.open(position)
@@ -143,8 +145,6 @@ class SourceOutlet:
             finally:
                 self._blocked.remove(full.table)
             waited = True
-        if self._is_shut:
-            await asyncio.get_running_loop().create_future()
 
     def _full(self, lane: LaneKey, size: int, waited: bool) -> SinkRunner | None:
         for runner in self._runners:

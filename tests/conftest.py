@@ -73,6 +73,11 @@ def tracked() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
+def pytest_configure() -> None:
+    """Have SIGTERM end the tests as Ctrl-C does: what they started is stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test that takes ``member`` or ``plugin`` each of them, named in its id."""
     members = list(_members())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.conftest import WORKSPACE
 from tests.system.parts.engine import Engine
 from tests.system.parts.processes import Process, leaks
 from tests.system.parts.rsyslog import Rsyslog
@@ -240,3 +243,34 @@ def test_what_a_test_leaves_running_is_found_and_ended(tmp_path: Path) -> None:
     eventually(lambda: found() == {"sleep 600.25", "sleep 601.25"}, "both are found")
     process.end()
     eventually(lambda: found() == set(), "both are gone")
+
+
+def test_what_was_started_ends_where_the_tests_are_told_to_stop(tmp_path: Path) -> None:
+    test = tmp_path / "test_endless.py"
+    test.write_text(
+        "import time\n"
+        "from tests.system.parts.processes import Process\n"
+        "def test_endless(tmp_path):\n"
+        "    one = Process('sleep', ['sleep', '99'], tmp_path)\n"
+        "    one.start()\n"
+        f"    open({str(tmp_path / 'pid')!r}, 'w').write(f'{{one.pid}}.')\n"
+        "    time.sleep(99)\n"
+    )
+    argv = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.conftest",
+        "-c",
+        WORKSPACE / "pyproject.toml",
+    ]
+    session = Process(
+        "session", [*argv, "--basetemp", tmp_path / "base", test], tmp_path, cwd=WORKSPACE
+    )
+    session.start()
+    pid = eventually(
+        lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), "it runs", 60
+    )
+    assert session.stop(signal.SIGTERM) != 0
+    assert not Path("/proc", pid.removesuffix(".")).exists()

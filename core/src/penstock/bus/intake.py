@@ -40,7 +40,6 @@ class Intake(SourceOutlet):
         self._spool = services.spool(table)
         self._under_way: list[Batch] = []
         self._ending = False
-        """Whether ``leave`` was called: nobody would account for what is taken after it."""
         self._patience_s = PATIENCE_S
         self._half_bytes = settings.max_memory_bytes // 2
         self._hand_on_bytes = settings.max_memory_bytes // HAND_ON_SHARE
@@ -112,7 +111,7 @@ class Intake(SourceOutlet):
         What shares a page with events that a sink abandoned stays there with them: on disk twice,
         it would come twice.
         """
-        self.shut()
+        self.shut()  # Nobody would account for what is taken after this.
         self.buffer.detach()
         batches = [*self._under_way, *self.buffer.clear()]
         self._under_way = []

@@ -53,6 +53,8 @@ def test_the_buffer_leaves_room_on_the_disk_during_an_outage(
     # None of the limits in the configuration bites, but the disk itself.
     settles(lambda: books.waiting("central"))
     assert UNWRITABLE not in router.stderr.read_text()
+    health = penstock.command("health", "--state-dir", books.folder)
+    assert f"buffers have no room: {books.folder}: the rest" in health.stderr
     receiver.start()
     count = container.stop()
     receiver.wait_for_line(container.last_line(count), timeout=30)

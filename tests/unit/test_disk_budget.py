@@ -15,6 +15,7 @@ def test_the_configurations_cap() -> None:
     budget.used = 60
     assert budget.fits(40)
     assert not budget.fits(41)
+    assert budget.trouble == "", "a cap is no trouble"
 
 
 def test_some_of_the_disk_stays_free(tmp_path: Path) -> None:
@@ -24,7 +25,9 @@ def test_some_of_the_disk_stays_free(tmp_path: Path) -> None:
     spare = min(SPARE_BYTES, disk.f_blocks * disk.f_frsize // 2)
     # Others write there meanwhile.
     assert budget.fits(max(0, free - spare) // 2)
+    assert budget.trouble == ""
     assert not budget.fits(free - spare // 2)
+    assert str(tmp_path) in budget.trouble
 
 
 def test_a_folder_that_cannot_be_asked_forbids_nothing(tmp_path: Path) -> None:

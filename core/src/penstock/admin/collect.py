@@ -88,6 +88,8 @@ def _problems(runtime: Runtime) -> Iterator[Problem]:
     journal = runtime.services.journal
     if journal and journal.trouble:
         yield Problem("", "state cannot be written", journal.trouble)
+    if journal and journal.budget.trouble:
+        yield Problem("", "buffers have no room", journal.budget.trouble)
     for table, reason in runtime.plan.broken.items():
         yield Problem(table, "broken", reason)
     if not runtime.ready:  # Nothing is open yet, or any more.

@@ -39,8 +39,10 @@ def run_loaded(loaded: Loaded, reload: Callable[[], Plan] | None, *, seen: bool 
     """
     try:
         plan = _plan(loaded)
+        from penstock.cli.descriptors import allow_many
         from penstock.runtime import run
 
+        allow_many()
         code = run(plan, reload=reload, companions=_companions() if seen else ())
     except ConfigError as error:
         config_exit(loaded.scrub(str(error)))

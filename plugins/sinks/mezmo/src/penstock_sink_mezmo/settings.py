@@ -32,7 +32,7 @@ class MezmoSettings(HttpSettings, frozen=True, kw_only=True):
         Template, Meta(description="Host of a line; without one it is this machine's.")
     ] = Template("{host.name}")
     app: Annotated[Template, Meta(description="App of a line.")] = Template(
-        "{service.name|container.name|systemd.unit}"
+        "{service.name|container.name}"
     )
     level: Annotated[Template, Meta(description="Level of a line, sent in upper case.")] = Template(
         "{severity}"

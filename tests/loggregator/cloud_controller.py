@@ -10,7 +10,10 @@ from tests.loggregator.front import Asked, Front, Wire, as_json
 
 
 class CloudController(Front):
-    """Names the addresses it was given; ``missing`` are keys that it leaves out."""
+    """Names the addresses it was given; ``missing`` are keys that it leaves out.
+
+    Its second API may be switched off, and ``/v2/info`` with it.
+    """
 
     def __init__(
         self,
@@ -19,14 +22,16 @@ class CloudController(Front):
         uaa: str = "",
         log_stream: str = "",
         missing: Iterable[str] = (),
+        has_v2: bool = True,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__(tls=tls)
         self.logging, self.uaa, self.log_stream = logging, uaa, log_stream
         self.missing = frozenset(missing)
+        self.has_v2 = has_v2
 
     async def answer(self, asked: Asked, wire: Wire) -> bool:
-        documents = {"/v2/info": self._info, "/": self._root}
+        documents = {"/": self._root} | ({"/v2/info": self._info} if self.has_v2 else {})
         make = documents.get(asked.path) if asked.method == "GET" else None
         reply = as_json(make()) if make else as_json({"code": 10000}, 404)
         return await self.reply(asked, wire, reply)

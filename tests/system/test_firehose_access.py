@@ -185,7 +185,7 @@ def test_what_is_wrong_with_an_address_is_said(
     def to(house: Front, source: str = "") -> str:
         return to_syslog(house.url, address, source=source)
 
-    missing = ["doppler_logging_endpoint", "log_stream"]
+    missing = ["doppler_logging_endpoint", "logging", "log_stream"]
     bare = servers.start(CloudController(missing=missing))
     by_api = to(house).replace(f'url = "{house.url}"', f'api = "{bare.url}"')
     refused(penstock, by_api, "doppler_logging_endpoint", "set url")

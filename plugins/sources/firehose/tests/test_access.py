@@ -176,12 +176,13 @@ async def test_an_app_that_may_not_be_read_or_is_none() -> None:
         assert f"there is no app {other}, or the token may not read it" in said
 
 
-async def test_the_cloud_controller_names_everything() -> None:
+@pytest.mark.parametrize("has_v2", [True, False])
+async def test_the_cloud_controller_names_everything(has_v2: bool) -> None:
     async with (
         Uaa() as uaa,
         TrafficController(uaa=uaa) as tc,
         RlpGateway(uaa=uaa) as rlp,
-        CloudController(logging=tc.url, uaa=uaa.url, log_stream=rlp.url) as cc,
+        CloudController(logging=tc.url, uaa=uaa.url, log_stream=rlp.url, has_v2=has_v2) as cc,
     ):
         for protocol in ("v1", "v2"):
             one = source(api=cc.url, protocol=protocol, uaa=client_of(uaa, url=""))
@@ -191,9 +192,10 @@ async def test_the_cloud_controller_names_everything() -> None:
 
 
 async def test_a_cloud_controller_that_does_not_say_where() -> None:
-    async with CloudController(missing={"doppler_logging_endpoint", "log_stream"}) as cc:
+    missing = {"doppler_logging_endpoint", "logging", "log_stream"}
+    async with CloudController(missing=missing) as cc:
         said = await refused(source(api=cc.url))
-        assert "/v2/info has no doppler_logging_endpoint: set url to the Traffic" in said
+        assert "/v2/info has no doppler_logging_endpoint, and / no link to logging: set url" in said
         said = await refused(source(api=cc.url, protocol="v2"))
         assert "it names no log_stream: set url to the RLP gateway" in said
     async with Uaa() as uaa:

@@ -48,19 +48,25 @@ async def find(client: Client, settings: Settings) -> Found:
 
 
 async def _from_info(client: Client, api: str) -> Found:
-    info = await _ask(client, f"{api}/v2/info", _Info)
-    url = info.doppler_logging_endpoint
-    if urlsplit(url).scheme not in ("ws", "wss"):
+    info = await _ask(client, f"{api}/v2/info", _Info, optional=True)
+    url, uaa = info.doppler_logging_endpoint, info.token_endpoint or info.authorization_endpoint
+    if not _is_stream(url):  # Where the second API is switched off, the root alone has it.
+        links = await _links(client, api)
+        url, uaa = links.get("logging", ""), uaa or links.get("uaa", "")
+    if not _is_stream(url):
         raise RefusedError(
-            f"{place(api)}: /v2/info has no doppler_logging_endpoint: set url to the Traffic "
-            "Controller (wss://doppler…) in place of api"
+            f"{place(api)}: /v2/info has no doppler_logging_endpoint, and / no link to logging: "
+            "set url to the Traffic Controller (wss://doppler…) in place of api"
         )
-    return Found(url.rstrip("/"), info.token_endpoint or info.authorization_endpoint)
+    return Found(url.rstrip("/"), uaa)
+
+
+def _is_stream(url: str) -> bool:
+    return urlsplit(url).scheme in ("ws", "wss")
 
 
 async def _from_root(client: Client, api: str, *, needs_uaa: bool) -> Found:
-    links = (await _ask(client, f"{api}/", _Root, optional=True)).links
-    named = {name: link.href for name, link in links.items() if link and link.href}
+    named = await _links(client, api, optional=True)
     url = named.get("log_stream", "")
     if urlsplit(url).scheme not in ("http", "https"):
         url = _beside(api)
@@ -69,6 +75,11 @@ async def _from_root(client: Client, api: str, *, needs_uaa: bool) -> Found:
         info = await _ask(client, f"{api}/v2/info", _Info)
         uaa = info.token_endpoint or info.authorization_endpoint
     return Found(url.rstrip("/"), uaa)
+
+
+async def _links(client: Client, api: str, *, optional: bool = False) -> dict[str, str]:
+    links = (await _ask(client, f"{api}/", _Root, optional=optional)).links
+    return {name: link.href for name, link in links.items() if link and link.href}
 
 
 def _beside(api: str) -> str:

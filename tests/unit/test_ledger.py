@@ -76,7 +76,9 @@ class Looked(str):
 def test_who_goes_is_found_without_a_look_at_all_others() -> None:
     ledger = Ledger()
     for number in range(1000):
-        ledger.row("sinks.a", Looked(f"origin {number}")).read = number
+        row = ledger.row("sinks.a", Looked(f"origin {number}"))
+        row.read = number
+        row.count(Outcome.DELIVERED, "", number)
     busy = ledger.row("sinks.a", Looked("busy"))
     busy.read = busy.in_flight = 1
     ledger.fold("busy")
@@ -150,5 +152,5 @@ def test_what_is_on_its_way_into_a_row_is_not_folded() -> None:
     ledger.row("sinks.a", "x").in_flight += 1
     assert ledger.residues() == []
     ledger.row("sinks.a", "x").settle(Outcome.DELIVERED, "", 1)
-    ledger.fold_settled()
+    ledger.fold()
     assert [origin for _, origin, _ in ledger.rows()] == [GONE]

@@ -59,10 +59,8 @@ def list_(  # noqa: PLR0917 - click names them all
         if as_json:
             print_json(found)
         elif not print_columns(found):
-            none = (
-                "no dead letters" if letters else f"no dead letters: there is no state in {folder}"
-            )
-            click.echo(line(f"no dead letters{none}") if folder else NOTHING_KEPT, err=True)
+            why = "" if letters else f": there is no state in {folder}"
+            click.echo(line(f"no dead letters{why}") if folder else NOTHING_KEPT, err=True)
 
 
 @command.command("show")

@@ -61,9 +61,10 @@ async def test_an_outage_goes_to_disk_and_comes_back_in_order(
     await written(durable, lines, 9000)
     assert durable.spooled("x") > 8000
     assert buffer_of(durable, "x").heap_bytes <= SMALL
+    await durable.destination("y").until_lines(lines.count)
     lines.check(durable.lines("y"))
-    await asyncio.sleep(1)
-    assert [durable.position("a", lane) for lane in LANES] == [3100] * 3, "on disk is settled"
+    on_disk = [3100] * 3  # And so it is settled.
+    await durable.until(lambda: [durable.position("a", lane) for lane in LANES] == on_disk)
     far.open_failure = None
     far.mend()
     await far.until_lines(lines.count)

@@ -147,7 +147,7 @@ def keeper(
 ) -> DeadLetters:
     """Return what keeps a component's dead letters."""
     if services.journal is None:
-        return MemoryDeadLetters(settings)
+        return MemoryDeadLetters(table, settings, services.telemetry)
     return StoredDeadLetters(
         table,
         settings,

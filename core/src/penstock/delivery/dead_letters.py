@@ -12,6 +12,7 @@ from msgspec import Struct
 from penstock.api.event import Batch, Event, Resource, heap_size
 from penstock.api.settings import DeadLetterSettings
 from penstock.delivery.journal import Journal
+from penstock.log import Quiet
 from penstock.state import letters
 from penstock.state.unit import LetterRow, StateError
 from penstock.telemetry import LETTERS_DISCARDED, Telemetry
@@ -66,15 +67,18 @@ class DeadLetters(Protocol):
 
 
 class MemoryDeadLetters:
-    """Dead letters that last as long as the process, bounded in bytes of heap."""
+    """Dead letters that last as long as the process, capped in bytes of heap and in age."""
 
-    def __init__(self, settings: DeadLetterSettings) -> None:
+    def __init__(self, table: str, settings: DeadLetterSettings, telemetry: Telemetry) -> None:
+        self._table = table
+        self._telemetry = telemetry
+        self._log = logging.getLogger(f"penstock.{table}")
+        self._quiet = Quiet()
         self._enabled = settings.enabled
         self._max_bytes = min(settings.max_bytes, MAX_MEMORY_BYTES)
         self._max_age_s = settings.max_age_s
         self.bytes = 0
         self.letters: deque[DeadLetter] = deque()
-        self.forgotten = 0
 
     @property
     def count(self) -> int:
@@ -86,16 +90,18 @@ class MemoryDeadLetters:
         self.letters.append(letter)
         self.bytes += heap_size((letter.event,))
         while self.bytes > self._max_bytes:
-            self._forget()
+            self._discard("size", "max_bytes")
 
     def trim(self, now: int) -> None:
         before = now - self._max_age_s * 10**9
         while self._max_age_s and self.letters and self.letters[0].last_unix_nano < before:
-            self._forget()
+            self._discard("age", "max_age_s")
 
-    def _forget(self) -> None:
+    def _discard(self, reason: str, cap: str) -> None:
         self.bytes -= heap_size((self.letters.popleft().event,))
-        self.forgotten += 1
+        self._telemetry.add(LETTERS_DISCARDED, (self._table, reason), 1)
+        if self._quiet.allows(reason):
+            self._log.warning("dead letters were discarded by their cap", extra={"cap": cap})
 
 
 class StoredDeadLetters:

@@ -59,8 +59,10 @@ async def test_containers_that_live_milliseconds_and_remove_themselves(
                 docker_engine, {name: f"echo {name}" for name in names[at : at + 4]}, rm=True
             )
         await out.until(lambda: len(out.retired) >= 20, timeout=40)
-    assert sorted(out.lines()) == sorted(names)
-    assert out.gaps == []
+    # On a busy machine Docker may have removed a log by the time it is asked for: a gap says so.
+    lost = [str(loss.resource.attributes["container.name"]) for loss in out.gaps]
+    assert sorted([*out.lines(), *lost]) == sorted(names)
+    assert len(lost) <= 2
 
 
 async def test_a_container_that_prints_much_and_removes_itself(docker_engine: Engine) -> None:

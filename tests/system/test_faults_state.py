@@ -37,8 +37,8 @@ def settles(probe: Callable[[], int]) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    """Four megabytes that a test can fill."""
-    with small_disk(tmp_path / "disk", "4m") as disk:
+    """Twelve megabytes that a test can fill: half is left free, and SQLite's log may take four."""
+    with small_disk(tmp_path / "disk", "12m") as disk:
         yield disk
 
 
